@@ -1,0 +1,32 @@
+# The commands of the course. Each sets up what it needs; `make` alone lists them.
+PYTHON ?= python3
+VENV_PYTHON = .venv/bin/python
+FIRST = notebooks/00_start_here.ipynb
+.DEFAULT_GOAL := help
+.PHONY: help setup models lab run test clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup:
+	@$(PYTHON) tools/bootstrap.py
+
+models: setup ## fetch the two models unless they are there
+	@$(VENV_PYTHON) -m utils.models
+
+lab: models ## open JupyterLab at the first lesson
+	@if [ -f $(FIRST) ]; then page=$(FIRST); else page=notebooks; fi; \
+	$(VENV_PYTHON) -m jupyterlab $$page $(ARGS)
+
+run: models ## run the measured experiment; ARGS="--quick" for a short one
+	@$(VENV_PYTHON) -m utils.experiment $(ARGS)
+
+test: setup ## check the style, then run all tests
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+clean: ## remove .venv, results and caches of tools; the models stay
+	@models=$$($(VENV_PYTHON) -c "from utils.cache import cache_folder as f; print(f())" 2>/dev/null); \
+	rm -rf .venv results build .pytest_cache .ruff_cache .hypothesis *.egg-info; \
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	echo "Clean. The fetched models stay in $${models:-the cache folder form-and-facts of this account, or in FORM_AND_FACTS_CACHE}"

@@ -1,0 +1,127 @@
+"""Domains of the open-book training set: read from TOML, turned into passages and questions."""
+
+from __future__ import annotations
+
+import random
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools import words
+from utils.data import Passage
+
+FOLDER = Path(__file__).resolve().parent / "open_book"
+PARTS = "batch cache token layer step warmup grad eval log save seed chunk beam rank drop mask head".split()
+NOUNS = "size rate length ratio steps scale dir mode count limit level strategy path weight depth".split()
+LITERALS = "linear cosine auto none steps epoch mean sum fixed left right sigmoid 1e-05 5e-04 1e-08 0.1 0.05 0.9 0.95 0.999 1.0 0.01 None True False -1 0 1 2 3 4 8 10 16 20 32 42 50 64 100 128 256 500 512 1024 2048 4096".split()
+ACTS = ["the number of", "the maximum number of", "the weight given to", "the share of", "the name of", "the folder for", "how often to save", "the lower bound on", "the order of", "the time allowed for"]
+THINGS = ["attempts before giving up", "samples read at once", "workers that load files", "old copies kept", "words in one chunk", "hidden units", "messages written to the log", "steps before the first report", "layers left untouched", "random choices at start", "answers compared", "the reference model", "padding tokens", "shards on disk", "the penalty term"]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One thing that is said about an entity, in several wordings."""
+
+    key: str
+    values: str
+    statements: list[str]
+    questions: list[str]
+    reverse: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A sort of entity with its attributes."""
+
+    name: str
+    noun: str
+    pronoun: str
+    entity: str
+    names: list[str]
+    opening: list[str]
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """An invented entity: its name, and a (text, kind) for every attribute key."""
+
+    domain: Domain
+    name: str
+    facts: dict[str, tuple[str, str]]
+
+
+def load_domains(folder: Path = FOLDER) -> list[Domain]:
+    """Every domain of the folder, sorted by file name."""
+    return [_domain(tomllib.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.toml"))]
+
+
+def _domain(raw: dict) -> Domain:
+    attributes = tuple(Attribute(**item) for item in raw.pop("attributes"))
+    return Domain(attributes=attributes, **raw)
+
+
+def make_name(pattern: str, rng: random.Random) -> str:
+    """A name from a pattern such as `Upper {word}`; every placeholder drawn afresh."""
+    makers = {
+        "word": words.name,
+        "person": words.person,
+        "code": words.code,
+        "n": lambda r: str(r.randint(2, 99)),
+        "low": lambda r: r.choice(PARTS),
+        "noun2": lambda r: r.choice(NOUNS),
+    }
+    return re.sub(r"\{(\w+)\}", lambda match: makers[match[1]](rng), pattern)
+
+
+def make_entity(domain: Domain, rng: random.Random, name: str | None = None) -> Entity:
+    """A fresh entity of the domain with a value for each attribute, all values different."""
+    facts: dict[str, tuple[str, str]] = {}
+    taken: set[str] = set()
+    for attribute in domain.attributes:
+        made = _value(attribute.values, rng)
+        while made[0] in taken:
+            made = _value(attribute.values, rng)
+        taken.add(made[0])
+        facts[attribute.key] = made
+    return Entity(domain, name or make_name(rng.choice(domain.names), rng), facts)
+
+
+def _value(spec: str, rng: random.Random) -> tuple[str, str]:
+    if spec == "pickliteral":
+        text = rng.choice(LITERALS)
+        return text, "number" if re.fullmatch(r"-?[\d.e-]+", text) else "thing"
+    if spec == "phrase":
+        return f"{rng.choice(ACTS)} {rng.choice(THINGS)}", "thing"
+    return words.value(spec, rng)
+
+
+def make_passage(entity: Entity, keys: list[str], rng: random.Random) -> Passage:
+    """A passage that states the given attributes, one sentence each, in that order; no id yet."""
+    domain = entity.domain
+    sentences = [rng.choice(domain.opening)] if rng.random() < 0.5 else []
+    record = rng.random() < 0.2
+    by_key = {attribute.key: attribute for attribute in domain.attributes}
+    for key in keys:
+        text = entity.facts[key][0]
+        forms = by_key[key].statements
+        terse = [form for form in forms if "{e}" not in form]
+        sentences.append(rng.choice(terse if record and terse else forms).replace("{v}", text))
+    told = [_subject(s, i == 0, entity, rng) for i, s in enumerate(sentences)]
+    if all(entity.name not in sentence for sentence in told) and rng.random() < 0.5:
+        told.insert(0, f"{entity.name}.")
+    return Passage("", entity.name, " ".join(told))
+
+
+def _subject(sentence: str, first: bool, entity: Entity, rng: random.Random) -> str:
+    """The sentence with {e} filled: the name, the pronoun, or "the <noun>"."""
+    if first or rng.random() < 0.35:
+        said = entity.name
+    elif sentence.startswith("{e}") and rng.random() < 0.6:
+        said = entity.domain.pronoun
+    else:
+        said = f"the {entity.domain.noun}"
+    opens_with_code = sentence.startswith("{e}") and "_" in said
+    sentence = sentence.replace("{e}", said)
+    return sentence if opens_with_code else sentence[0].upper() + sentence[1:]

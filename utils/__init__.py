@@ -1,0 +1,1 @@
+"""Form & Facts: what the notebooks import."""
