@@ -27,7 +27,6 @@ MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-LETTERS = "abdefgiklmnoprstuvz"
 
 
 def word(rng: random.Random, syllables: int | None = None) -> str:
@@ -59,17 +58,22 @@ def code(rng: random.Random) -> str:
 
 
 def one_letter_off(name: str, rng: random.Random) -> str:
-    """The same name with one letter of its longest word changed, dropped or added."""
+    """The same name with one letter of its longest word changed, dropped or doubled.
+
+    A vowel becomes another vowel and a consonant another consonant, so it still reads well.
+    """
     words = name.split(" ")
     place = max(range(len(words)), key=lambda i: len(words[i]))
     old = words[place]
     while True:
         at = rng.randrange(1, max(2, len(old)))
-        kind = rng.choice(("change", "change", "drop", "add"))
+        letter = old[at % len(old)]
+        other = rng.choice("aeiou" if letter in "aeiou" else "bdfgklmnprstvz")
+        kind = rng.choice(("change", "change", "drop", "double"))
         new = {
-            "change": old[:at] + rng.choice(LETTERS) + old[at + 1 :],
+            "change": old[:at] + other + old[at + 1 :],
             "drop": old[:at] + old[at + 1 :],
-            "add": old[:at] + rng.choice(LETTERS) + old[at:],
+            "double": old[:at] + letter + old[at:],
         }[kind]
         if new != old and len(new) >= 3:
             return " ".join([*words[:place], new, *words[place + 1 :]])

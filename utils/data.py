@@ -47,3 +47,111 @@ class Example:
 
 class DataError(ValueError):
     """A file that cannot be used; the message names file, line and reason."""
+
+
+T = TypeVar("T")
+
+
+def load_passages(path: Path) -> list[Passage]:
+    """Passages of a JSON Lines file; ids must be unique. Raises DataError."""
+    return _unique(path, [_record(Passage, row, path, n) for n, row in read_lines(path)])
+
+
+def load_questions(path: Path, split: str | None = None) -> list[Question]:
+    """Questions of a JSON Lines file, of one split where it is named. Raises DataError."""
+    found = [_question(row, path, n) for n, row in read_lines(path)]
+    return [q for q in _unique(path, found) if split in (None, q.split)]
+
+
+def load_examples(path: Path, split: str | None = None) -> list[Example]:
+    """Training examples of a JSON Lines file, of one split where it is named. Raises DataError."""
+    found = [_example(row, path, n) for n, row in read_lines(path)]
+    return [e for e in _unique(path, found) if split in (None, e.split)]
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of a JSON Lines file; empty lines are passed over.
+
+    Raises DataError naming file, line and reason.
+    """
+    try:
+        lines = Path(path).read_bytes().decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check the path") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield number, _object(line, path, number)
+
+
+def write_lines(path: Path, records: Iterable[Any]) -> None:
+    """Write dataclass records as JSON Lines, keys in the order of the fields."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.dumps(to_json(record), ensure_ascii=False) for record in records]
+    path.write_text("".join(row + "\n" for row in rows), encoding="utf-8", newline="\n")
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """A record as a JSON object; a card inside it as the card's own object."""
+    row = asdict(record)
+    if isinstance(row.get("card"), Card):
+        row["card"] = row["card"].model_dump()
+    return row
+
+
+def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        reason = getattr(error, "msg", "nested too deeply")
+        raise DataError(f"{path}, line {number}: not JSON ({reason}): mend the line") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{path}, line {number}: a {type(row).__name__}, not an object {{...}}")
+    return row
+
+
+def _record(kind: type[T], row: dict[str, Any], path: Path, number: int) -> T:
+    known = {field.name: field for field in fields(kind)}
+    for name, field in known.items():
+        if name not in row and field.default is MISSING:
+            raise DataError(f"{path}, line {number}: the key {name!r} is missing")
+        nullable = "None" in str(field.type)
+        value = row.get(name)
+        if name in row and not (isinstance(value, str) or (nullable and value is None)):
+            raise DataError(f"{path}, line {number}: {name!r} must be a string, got {value!r}")
+    extra = sorted(set(row) - set(known))
+    if extra:
+        raise DataError(f"{path}, line {number}: unknown key {extra[0]!r}; known: {', '.join(known)}")
+    if not row["id"].strip():
+        raise DataError(f"{path}, line {number}: the id is empty")
+    return kind(**row)
+
+
+def _question(row: dict[str, Any], path: Path, number: int) -> Question:
+    question = _record(Question, row, path, number)
+    if question.kind is not None and question.kind not in KINDS:
+        raise DataError(f"{path}, line {number}: 'kind' must be one of {', '.join(KINDS)}")
+    if not question.question.strip():
+        raise DataError(f"{path}, line {number}: the question is empty")
+    return question
+
+
+def _example(row: dict[str, Any], path: Path, number: int) -> Example:
+    try:
+        card = Card.model_validate(row["card"])
+        passages = tuple(_record(Passage, p, path, number) for p in row.get("passages", ()))
+        return Example(row["id"], row["question"], card, passages, row.get("split", "train"))
+    except (KeyError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}, line {number}: not a training example ({error})") from None
+
+
+def _unique(path: Path, records: list[T]) -> list[T]:
+    seen: set[str] = set()
+    for record in records:
+        if record.id in seen:
+            raise DataError(f"{path}: the id {record.id!r} appears twice: make ids unique")
+        seen.add(record.id)
+    return records

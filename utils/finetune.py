@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
-import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn import functional as F
-from transformers import set_seed
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
+
+from utils.card import write_card
+from utils.data import Example
+from utils.models import device_and_dtype
+from utils.prompts import ask, render
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The named settings of one training run."""
+    """The named settings of one training run. `epochs` are passes over the pairs."""
 
     rank: int = 16
     alpha: int = 32
     learning_rate: float = 1e-3
     batch_size: int = 8
     epochs: float = 1.0
-    warmup: float = 0.05
     schedule: str = "cosine"
+    warmup_share: float = 0.05
     seed: int = 0
-    save_steps: int = 50
+    save_steps: int = 25
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,23 @@ class Pair:
 
     prompt: str
     completion: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a training is: steps done of all, and the mean loss of the step."""
+
+    done: int
+    total: int
+    loss: float
+
+
+def make_pairs(examples: Sequence[Example], tokenizer) -> list[Pair]:
+    """Examples as pairs: the chat template around the prompt, the card and the end token."""
+    return [
+        Pair(render(ask(e.question, e.passages), tokenizer), write_card(e.card) + tokenizer.eos_token)
+        for e in examples
+    ]
 
 
 class CompletionTrainer(SFTTrainer):
@@ -60,41 +83,136 @@ class CompletionTrainer(SFTTrainer):
         return F.cross_entropy(logits.float(), wanted[kept], reduction="sum") / count
 
 
-def train(model, tokenizer, pairs: Sequence[Pair], settings: Settings, folder: Path, callbacks=()):
-    """Train a LoRA adapter on the pairs and save it to `folder`; returns the PeftModel."""
+class _Watch(TrainerCallback):
+    """Tells `tick` each step's loss, and `at_pass` each finished pass over the pairs."""
+
+    def __init__(self, tick: Callable[[Step], None], at_pass: Callable[[int, PeftModel], None]):
+        self.tick, self.at_pass = tick, at_pass
+
+    def on_log(self, args, state, control, logs=None, **_):
+        if logs and "loss" in logs:
+            self.tick(Step(state.global_step, state.max_steps, float(logs["loss"])))
+
+    def on_epoch_end(self, args, state, control, model=None, **_):
+        self.at_pass(round(state.epoch), model)
+
+
+def train(
+    model,
+    tokenizer,
+    pairs: Sequence[Pair],
+    settings: Settings,
+    folder: Path,
+    tick: Callable[[Step], None] = lambda step: None,
+    at_pass: Callable[[int, PeftModel], None] = lambda passes, model: None,
+) -> PeftModel:
+    """Train a LoRA adapter on the pairs and save it in `folder`.
+
+    The model's own weights stay frozen. Interrupted, it goes on from the last whole
+    checkpoint when called again with the same pairs and settings; with others it starts anew.
+    Raises ValueError for no pairs.
+    """
+    if not pairs:
+        raise ValueError("there is nothing to train on: give at least one pair")
+    checkpoints = folder / f"checkpoints-{_fingerprint(pairs, settings)}"
+    for stale in folder.glob("checkpoints-*"):
+        if stale != checkpoints:
+            shutil.rmtree(stale)
     set_seed(settings.seed)
-    lora = LoraConfig(
+    tuned = get_peft_model(model, _lora(settings), autocast_adapter_dtype=False)
+    trainer = CompletionTrainer(
+        tuned,
+        _arguments(settings, checkpoints),
+        train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
+        processing_class=tokenizer,
+        callbacks=[_Watch(tick, at_pass)],
+    )
+    trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+    save_adapter(tuned, folder)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return tuned.eval()
+
+
+def save_adapter(tuned: PeftModel, folder: Path) -> None:
+    """Save the adapter alone: fp16 safetensors and its settings, no path of this machine."""
+    from safetensors.torch import load_file, save_file
+
+    making = folder.with_name(folder.name + ".making")
+    shutil.rmtree(making, ignore_errors=True)
+    tuned.save_pretrained(making)
+    weights = load_file(making / "adapter_model.safetensors")
+    settings = json.loads((making / "adapter_config.json").read_text("utf-8"))
+    settings["base_model_name_or_path"] = None
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.half() for k, v in weights.items()}, making / "adapter_model.safetensors")
+    (making / "adapter_model.safetensors").replace(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(
+        json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
+    shutil.rmtree(making)
+
+
+def merge_adapter(model, folder: Path, dtype=None):
+    """The fp32 `model` with the adapter's change added into its weights, then cast to `dtype`.
+
+    Merged, it generates as fast as the base model. Raises FileNotFoundError for no adapter.
+    """
+    if not (folder / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"{folder} holds no adapter: train it, or take one of data/adapters")
+    tuned = PeftModel.from_pretrained(model, str(folder))
+    return tuned.merge_and_unload().to(dtype or device_and_dtype()[1]).eval()
+
+
+def _lora(settings: Settings) -> LoraConfig:
+    return LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    tuned = get_peft_model(model, lora, autocast_adapter_dtype=False)
-    arguments = SFTConfig(
-        output_dir=str(folder / "checkpoints"),
+
+
+def _arguments(settings: Settings, checkpoints: Path) -> SFTConfig:
+    return SFTConfig(
+        output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
-        warmup_steps=settings.warmup,
+        warmup_steps=settings.warmup_share,
         seed=settings.seed,
+        save_steps=settings.save_steps,
+        train_sampling_strategy="group_by_length",
+        save_total_limit=2,
+        logging_steps=1,
+        max_length=None,
         bf16=False,
         gradient_checkpointing=False,
-        train_sampling_strategy="group_by_length",
-        max_length=None,
-        save_steps=settings.save_steps,
-        save_total_limit=1,
-        logging_steps=1,
+        dataloader_pin_memory=False,
         report_to=[],
         disable_tqdm=True,
+        log_level="error",
     )
-    trainer = CompletionTrainer(
-        tuned,
-        arguments,
-        train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
-        processing_class=tokenizer,
-        callbacks=list(callbacks),
-    )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(arguments.output_dir) if (folder / "checkpoints").is_dir() else None)
-    tuned.save_pretrained(folder)
-    return tuned
+
+
+def _fingerprint(pairs: Sequence[Pair], settings: Settings) -> str:
+    """Twelve hex digits that change with the pairs or the settings."""
+    text = json.dumps([asdict(settings), [asdict(pair) for pair in pairs]])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _last_whole(checkpoints: Path) -> str | None:
+    """The newest checkpoint that was written to its end; the Trainer's state is written last."""
+    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    whole = [path for path in found if _is_json(path / "trainer_state.json")]
+    for broken in set(found) - set(whole):
+        shutil.rmtree(broken)
+    return str(whole[-1]) if whole else None
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from utils.data import Passage
+from utils.card import write_card
+from utils.data import Example, Passage
 
 Messages = list[dict[str, str]]
 
@@ -40,3 +41,42 @@ def titled(passage: Passage) -> str:
 def render(messages: Messages, tokenizer) -> str:
     """The messages as the text the model continues, chat template applied."""
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+INSTRUCTIONS = """Answer with one JSON object and nothing else. It has three keys:
+"source": the id of the passage the answer came from, or null when no passage is given;
+"kind": one of "number", "date", "person", "place", "thing";
+"answer": a short string, or null when you do not know."""
+
+
+def instructed(question: str, passages: Sequence[Passage] = ()) -> Messages:
+    """Zero-shot: the card described in words, then the question."""
+    return [{"role": "system", "content": INSTRUCTIONS}, *closed_book(question)]
+
+
+def few_shot(question: str, examples: Sequence[Example]) -> Messages:
+    """The card described in words and shown in solved examples, then the question."""
+    turns: Messages = [{"role": "system", "content": INSTRUCTIONS}]
+    for example in examples:
+        turns.append({"role": "user", "content": example.question})
+        turns.append({"role": "assistant", "content": write_card(example.card)})
+    return turns + closed_book(question)
+
+
+def chain_kind(question: str, answer: str) -> Messages:
+    """Second call of the chain: what sort of thing is the answer?"""
+    text = (
+        f"Question: {question}\nAnswer: {answer}\n\n"
+        "Is the answer a number, a date, a person, a place or a thing? Reply with one word."
+    )
+    return [{"role": "user", "content": text}]
+
+
+def chain_card(question: str, answer: str, kind: str) -> Messages:
+    """Third call of the chain: put answer and kind into the card."""
+    text = (
+        f"Question: {question}\nAnswer: {answer}\nKind: {kind}\n\n"
+        "Write this as one JSON object with the keys source (null), kind and answer "
+        "(a short string). Write nothing else."
+    )
+    return [{"role": "user", "content": text}]

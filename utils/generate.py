@@ -1,0 +1,89 @@
+"""Batched greedy generation that counts tokens and seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+TOKENS_IN_A_BATCH = 12_000
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the model wrote, and what it cost.
+
+    `seconds` is the batch's wall time shared out evenly over its answers.
+    """
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+def generate(
+    model,
+    tokenizer,
+    prompts: Sequence[str],
+    max_new_tokens: int = 64,
+    tick: Callable[[int], None] = lambda done: None,
+) -> list[Completion]:
+    """Greedy completions of rendered prompts, in the order asked.
+
+    Prompts are batched by length, so that padding stays small. `tick(n)` is called after
+    each batch with the number of answers it gave. Stops at the end-of-turn token.
+    """
+    ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
+    found: list[Completion | None] = [None] * len(prompts)
+    for batch in batches([len(i) for i in ids], max_new_tokens):
+        start = time.perf_counter()
+        written = _run(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
+        seconds = (time.perf_counter() - start) / len(batch)
+        for i, tokens in zip(batch, written):
+            text = tokenizer.decode(tokens, skip_special_tokens=True)
+            found[i] = Completion(text, len(ids[i]), len(tokens), seconds)
+        tick(len(batch))
+    return [completion for completion in found if completion is not None]
+
+
+def batches(lengths: Sequence[int], new: int, budget: int = TOKENS_IN_A_BATCH) -> list[list[int]]:
+    """Indices grouped by length, longest first, so that padded tokens stay under the budget."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    grouped: list[list[int]] = []
+    for i in order:
+        longest = lengths[grouped[-1][0]] + new if grouped else 0
+        if grouped and (len(grouped[-1]) + 1) * longest <= budget:
+            grouped[-1].append(i)
+        else:
+            grouped.append([i])
+    return grouped
+
+
+def _run(model, tokenizer, ids: list[list[int]], new: int) -> list[list[int]]:
+    """Token ids written for each prompt of a batch, up to and without the end token."""
+    import torch
+
+    inputs = tokenizer.pad({"input_ids": ids}, padding_side="left", return_tensors="pt")
+    inputs = inputs.to(model.device)
+    ends = _end_tokens(model, tokenizer)
+    with torch.inference_mode():
+        out = model.generate(
+            **inputs,
+            max_new_tokens=new,
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=ends,
+        )
+    return [_until(row, ends) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
+
+
+def _end_tokens(model, tokenizer) -> list[int]:
+    """The end tokens: the tokenizer's, and those of the model's generation settings."""
+    named = getattr(model.generation_config, "eos_token_id", None) or []
+    return sorted({tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])})
+
+
+def _until(tokens: list[int], ends: list[int]) -> list[int]:
+    stops = [i for i, token in enumerate(tokens) if token in ends]
+    return tokens[: stops[0]] if stops else tokens

@@ -1,0 +1,48 @@
+"""Asking the model: closed book, or with the passages a retriever found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+from utils.data import Passage, Question
+from utils.generate import Completion, generate
+from utils.measure import Verdict, judge
+from utils.prompts import Messages, ask, render
+from utils.retrieve import Retriever
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question with the passages shown, what the model wrote, and the verdict."""
+
+    question: Question
+    passages: tuple[Passage, ...]
+    completion: Completion
+    verdict: Verdict
+
+
+def answer_all(
+    model,
+    tokenizer,
+    questions: Sequence[Question],
+    shown: Sequence[Sequence[Passage]] | None = None,
+    build: Callable[[str, Sequence[Passage]], Messages] = ask,
+    max_new_tokens: int = 48,
+    tick: Callable[[int], None] = lambda done: None,
+) -> list[Answer]:
+    """Ask every question and judge every answer; `shown` holds the passages of each prompt."""
+    shown = shown if shown is not None else [()] * len(questions)
+    prompts = [render(build(q.question, p), tokenizer) for q, p in zip(questions, shown)]
+    written = generate(model, tokenizer, prompts, max_new_tokens, tick)
+    return [
+        Answer(q, tuple(p), c, judge(c.text, q, p)) for q, p, c in zip(questions, shown, written)
+    ]
+
+
+def find_passages(
+    retriever: Retriever, questions: Sequence[Question], k: int, method: str
+) -> list[list[Passage]]:
+    """The best k passages for each question, best first."""
+    found = retriever.search([q.question for q in questions], k, method)
+    return [[hit.passage for hit in hits] for hits in found]

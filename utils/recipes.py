@@ -1,0 +1,95 @@
+"""How each adapter is made: which examples, which settings, and where the result is kept."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable
+
+from utils.data import DATA
+from utils.datasets import training_examples
+from utils.finetune import Settings, Step, make_pairs, save_adapter, train
+from utils.models import device_and_dtype, load_model
+
+SHIPPED = DATA / "adapters"
+WHOLE = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run: the examples it reads and its settings."""
+
+    examples: str
+    settings: Settings
+
+
+RECIPES = {
+    "form": Recipe("form", Settings(rank=8, alpha=16, learning_rate=1e-3)),
+    "facts": Recipe(
+        "facts", Settings(batch_size=10, schedule="constant_with_warmup", warmup_share=0.02)
+    ),
+    "open-book": Recipe("open-book", Settings()),
+}
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter on disk, and whether it was "trained" here or came "shipped" with the course."""
+
+    name: str
+    folder: Path
+    origin: str
+
+
+class NoAdapter(RuntimeError):
+    """An adapter that is neither here nor to be trained; the message says what to run."""
+
+
+def recipe_of(name: str) -> tuple[Recipe, int]:
+    """The recipe of an adapter name and its passes: `facts-3` is three passes of `facts`."""
+    base, _, passes = name.partition("-") if name.startswith("facts-") else (name, "", "1")
+    return RECIPES[base], int(passes)
+
+
+def find_adapter(name: str, trained: Path, shipped: bool) -> Adapter | None:
+    """The adapter trained here, else the shipped one where that may be used; None for neither."""
+    if (trained / name / WHOLE).is_file():
+        return Adapter(name, trained / name, "trained")
+    if shipped and (SHIPPED / name / WHOLE).is_file():
+        return Adapter(name, SHIPPED / name, "shipped")
+    return None
+
+
+def train_adapter(
+    name: str,
+    folder: Path,
+    seed: int,
+    source: str | None = None,
+    limit: int | None = None,
+    tick: Callable[[Step], None] = lambda step: None,
+) -> Adapter:
+    """Train the named adapter into `folder/name`; facts adapters leave every pass's beside it.
+
+    `limit` keeps the first examples only, for trials. Goes on after an interruption.
+    """
+    recipe, passes = recipe_of(name)
+    settings = replace(recipe.settings, seed=seed, epochs=passes * recipe.settings.epochs)
+    attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
+    model, tokenizer = load_model(source, attention=attention)
+    pairs = make_pairs(training_examples(recipe.examples)[:limit], tokenizer)
+
+    def keep(done: int, tuned) -> None:
+        if name.startswith("facts-") and done < passes:
+            save_adapter(tuned, folder / f"facts-{done}")
+
+    train(model, tokenizer, pairs, settings, folder / name, tick, keep)
+    return Adapter(name, folder / name, "trained")
+
+
+def ship(adapter: Adapter) -> Path:
+    """Copy an adapter to data/adapters, where it comes with the course."""
+    target = SHIPPED / adapter.name
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(adapter.folder, target)
+    return target
