@@ -12,11 +12,46 @@ from tools import words
 from utils.data import Passage
 
 FOLDER = Path(__file__).resolve().parent / "open_book"
-PARTS = "batch cache token layer step warmup grad eval log save seed chunk beam rank drop mask head".split()
-NOUNS = "size rate length ratio steps scale dir mode count limit level strategy path weight depth".split()
-LITERALS = "linear cosine auto none steps epoch mean sum fixed left right sigmoid 1e-05 5e-04 1e-08 0.1 0.05 0.9 0.95 0.999 1.0 0.01 None True False -1 0 1 2 3 4 8 10 16 20 32 42 50 64 100 128 256 500 512 1024 2048 4096".split()
-ACTS = ["the number of", "the maximum number of", "the weight given to", "the share of", "the name of", "the folder for", "how often to save", "the lower bound on", "the order of", "the time allowed for"]
-THINGS = ["attempts before giving up", "samples read at once", "workers that load files", "old copies kept", "words in one chunk", "hidden units", "messages written to the log", "steps before the first report", "layers left untouched", "random choices at start", "answers compared", "the reference model", "padding tokens", "shards on disk", "the penalty term"]
+PARTS = (
+    "batch cache token layer step warmup grad eval log save seed chunk beam rank drop mask head"
+).split()
+NOUNS = (
+    "size rate length ratio steps scale dir mode count limit level strategy path weight depth"
+).split()
+LITERALS = (
+    "linear cosine auto none steps epoch mean sum fixed left right sigmoid 1e-05 5e-04 "
+    "1e-08 0.1 0.05 0.9 0.95 0.999 1.0 0.01 None True False -1 0 1 2 3 4 8 10 16 20 32 42 "
+    "50 64 100 128 256 500 512 1024 2048 4096"
+).split()
+ACTS = [
+    "the number of",
+    "the maximum number of",
+    "the weight given to",
+    "the share of",
+    "the name of",
+    "the folder for",
+    "how often to save",
+    "the lower bound on",
+    "the order of",
+    "the time allowed for",
+]
+THINGS = [
+    "attempts before giving up",
+    "samples read at once",
+    "workers that load files",
+    "old copies kept",
+    "words in one chunk",
+    "hidden units",
+    "messages written to the log",
+    "steps before the first report",
+    "layers left untouched",
+    "random choices at start",
+    "answers compared",
+    "the reference model",
+    "padding tokens",
+    "shards on disk",
+    "the penalty term",
+]
 
 
 @dataclass(frozen=True)
@@ -54,7 +89,9 @@ class Entity:
 
 def load_domains(folder: Path = FOLDER) -> list[Domain]:
     """Every domain of the folder, sorted by file name."""
-    return [_domain(tomllib.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.toml"))]
+    return [
+        _domain(tomllib.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.toml"))
+    ]
 
 
 def _domain(raw: dict) -> Domain:

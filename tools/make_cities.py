@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from utils.data import Example, Passage, Question
 from utils.card import Card
+from utils.data import Example, Passage, Question
 
 SEED = 42
 COUNT = 100

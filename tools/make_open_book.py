@@ -45,7 +45,9 @@ def make_example(id: str, domains: list[Domain], rng: random.Random, split: str)
     text, kind = target.facts[attribute.key]
     name = target.name
     if " of " in name and rng.random() < 0.6:
-        name = rng.choice(("{1} {0}", "{0} in {1}", "the {0} of {1}")).format(*name.split(" of ", 1))
+        name = rng.choice(("{1} {0}", "{0} in {1}", "the {0} of {1}")).format(
+            *name.split(" of ", 1)
+        )
     question = _question(attribute.questions, name, split, rng)
     if held and attribute.reverse and rng.random() < 0.6:
         part, owner = target.name.split(" of ", 1)

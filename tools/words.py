@@ -105,7 +105,10 @@ def value(spec: str, rng: random.Random) -> tuple[str, str]:
         "date": (_date, "date"),
         "month": (lambda r: r.choice(MONTHS), "date"),
         "weekday": (lambda r: r.choice(WEEKDAYS), "date"),
-        "time": (lambda r: f"{r.randint(5, 23):02d}:{r.choice((0, 5, 10, 15, 20, 30, 40, 45, 50)):02d}", "date"),
+        "time": (
+            lambda r: f"{r.randint(5, 23):02d}:{r.choice((0, 5, 10, 15, 20, 30, 40, 45, 50)):02d}",
+            "date",
+        ),
         "person": (person, "person"),
         "place": (word, "place"),
         "word": (word, "thing"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Iterable, Iterator, TypeVar
+from typing import Any, TypeVar
 
 from utils.card import KINDS, Card
 
@@ -122,7 +123,9 @@ def _record(kind: type[T], row: dict[str, Any], path: Path, number: int) -> T:
             raise DataError(f"{path}, line {number}: {name!r} must be a string, got {value!r}")
     extra = sorted(set(row) - set(known))
     if extra:
-        raise DataError(f"{path}, line {number}: unknown key {extra[0]!r}; known: {', '.join(known)}")
+        raise DataError(
+            f"{path}, line {number}: unknown key {extra[0]!r}; known: {', '.join(known)}"
+        )
     if not row["id"].strip():
         raise DataError(f"{path}, line {number}: the id is empty")
     return kind(**row)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 
-from utils.data import DATA, Example, Passage, Question, load_examples, load_passages, load_questions
+from utils.data import (
+    DATA,
+    Example,
+    Passage,
+    Question,
+    load_examples,
+    load_passages,
+    load_questions,
+)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Sequence
 
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -53,10 +53,15 @@ class Step:
     loss: float
 
 
+Look = Callable[[int, PeftModel], None]
+
+
 def make_pairs(examples: Sequence[Example], tokenizer) -> list[Pair]:
     """Examples as pairs: the chat template around the prompt, the card and the end token."""
     return [
-        Pair(render(ask(e.question, e.passages), tokenizer), write_card(e.card) + tokenizer.eos_token)
+        Pair(
+            render(ask(e.question, e.passages), tokenizer), write_card(e.card) + tokenizer.eos_token
+        )
         for e in examples
     ]
 
@@ -84,14 +89,20 @@ class CompletionTrainer(SFTTrainer):
 
 
 class _Watch(TrainerCallback):
-    """Tells `tick` each step's loss, and `at_pass` each finished pass over the pairs."""
+    """Tells `tick` each step's loss, `sample` every fifth of the way, `at_pass` each pass."""
 
-    def __init__(self, tick: Callable[[Step], None], at_pass: Callable[[int, PeftModel], None]):
-        self.tick, self.at_pass = tick, at_pass
+    def __init__(self, tick, sample, at_pass):
+        self.tick, self.sample, self.at_pass = tick, sample, at_pass
 
     def on_log(self, args, state, control, logs=None, **_):
         if logs and "loss" in logs:
             self.tick(Step(state.global_step, state.max_steps, float(logs["loss"])))
+
+    def on_step_end(self, args, state, control, model=None, **_):
+        if state.global_step % max(10, state.max_steps // 5) == 0:
+            model.eval()
+            self.sample(state.global_step, model)
+            model.train()
 
     def on_epoch_end(self, args, state, control, model=None, **_):
         self.at_pass(round(state.epoch), model)
@@ -104,10 +115,13 @@ def train(
     settings: Settings,
     folder: Path,
     tick: Callable[[Step], None] = lambda step: None,
-    at_pass: Callable[[int, PeftModel], None] = lambda passes, model: None,
+    sample: Look = lambda step, model: None,
+    at_pass: Look = lambda passes, model: None,
 ) -> PeftModel:
     """Train a LoRA adapter on the pairs and save it in `folder`.
 
+    `tick` hears of every step; `sample(step, model)` is called every fifth of the way, to look
+    at an answer, and `at_pass(passes, model)` after each pass over the pairs.
     The model's own weights stay frozen. Interrupted, it goes on from the last whole
     checkpoint when called again with the same pairs and settings; with others it starts anew.
     Raises ValueError for no pairs.
@@ -125,7 +139,7 @@ def train(
         _arguments(settings, checkpoints),
         train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
         processing_class=tokenizer,
-        callbacks=[_Watch(tick, at_pass)],
+        callbacks=[_Watch(tick, sample, at_pass)],
     )
     trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
     save_adapter(tuned, folder)
@@ -158,7 +172,9 @@ def merge_adapter(model, folder: Path, dtype=None):
     Merged, it generates as fast as the base model. Raises FileNotFoundError for no adapter.
     """
     if not (folder / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{folder} holds no adapter: train it, or take one of data/adapters")
+        raise FileNotFoundError(
+            f"{folder} holds no adapter: train it, or take one of data/adapters"
+        )
     tuned = PeftModel.from_pretrained(model, str(folder))
     return tuned.merge_and_unload().to(dtype or device_and_dtype()[1]).eval()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Sequence
 
 TOKENS_IN_A_BATCH = 12_000
 
@@ -40,7 +40,7 @@ def generate(
         start = time.perf_counter()
         written = _run(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
         seconds = (time.perf_counter() - start) / len(batch)
-        for i, tokens in zip(batch, written):
+        for i, tokens in zip(batch, written, strict=True):
             text = tokenizer.decode(tokens, skip_special_tokens=True)
             found[i] = Completion(text, len(ids[i]), len(tokens), seconds)
         tick(len(batch))

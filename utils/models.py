@@ -29,6 +29,7 @@ __all__ = [
     "device_and_dtype",
     "embedder_source",
     "fetch",
+    "is_default",
     "load_embedder",
     "load_model",
     "model_source",
@@ -48,6 +49,11 @@ def model_source() -> str:
 def embedder_source() -> str:
     """The hub id or folder FORM_AND_FACTS_EMBEDDER names, else the cached embedder's folder."""
     return _source("FORM_AND_FACTS_EMBEDDER")
+
+
+def is_default() -> bool:
+    """True where FORM_AND_FACTS_MODEL names no other model, so that shipped adapters fit."""
+    return _named("FORM_AND_FACTS_MODEL") is None
 
 
 def fetch(say: Say = print, verify: bool = False) -> None:

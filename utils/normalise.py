@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 SEPARATORS = re.compile(r"(?<=\d)[,\u00a0\u2009\u202f'\u2019 ](?=\d{3}(?!\d))")
-QUANTITY = re.compile(
-    r"^([€$£]?)\s*([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*([^\d]*)$", re.IGNORECASE
-)
+QUANTITY = re.compile(r"^([€$£]?)\s*([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*([^\d]*)$", re.IGNORECASE)
 UNIT_WORDS = 4
 
 
@@ -22,7 +20,7 @@ class Quantity:
 
 
 def normalise(text: str) -> str:
-    """Lower case, single spaces, no thousands separators, no quotes around, no full stop at the end."""
+    """Lower case and single spaces; no thousands separators, quotes around, or final full stop."""
     text = " ".join(text.split()).strip(" \"'\u201c\u201d`")
     previous = None
     while previous != text:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Sequence
 
 from utils.data import Passage, Question
 from utils.generate import Completion, generate
@@ -33,10 +33,13 @@ def answer_all(
 ) -> list[Answer]:
     """Ask every question and judge every answer; `shown` holds the passages of each prompt."""
     shown = shown if shown is not None else [()] * len(questions)
-    prompts = [render(build(q.question, p), tokenizer) for q, p in zip(questions, shown)]
+    prompts = [
+        render(build(q.question, p), tokenizer) for q, p in zip(questions, shown, strict=True)
+    ]
     written = generate(model, tokenizer, prompts, max_new_tokens, tick)
     return [
-        Answer(q, tuple(p), c, judge(c.text, q, p)) for q, p, c in zip(questions, shown, written)
+        Answer(q, tuple(p), c, judge(c.text, q, p))
+        for q, p, c in zip(questions, shown, written, strict=True)
     ]
 
 

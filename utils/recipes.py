@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable
 
 from utils.data import DATA
 from utils.datasets import training_examples
-from utils.finetune import Settings, Step, make_pairs, save_adapter, train
+from utils.finetune import Look, Settings, Step, make_pairs, save_adapter, train
 from utils.models import device_and_dtype, load_model
 
 SHIPPED = DATA / "adapters"
@@ -66,24 +66,24 @@ def train_adapter(
     folder: Path,
     seed: int,
     source: str | None = None,
-    limit: int | None = None,
     tick: Callable[[Step], None] = lambda step: None,
+    sample: Look = lambda step, model: None,
 ) -> Adapter:
     """Train the named adapter into `folder/name`; facts adapters leave every pass's beside it.
 
-    `limit` keeps the first examples only, for trials. Goes on after an interruption.
+    Goes on after an interruption. See `finetune.train` for `tick` and `sample`.
     """
     recipe, passes = recipe_of(name)
     settings = replace(recipe.settings, seed=seed, epochs=passes * recipe.settings.epochs)
     attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
     model, tokenizer = load_model(source, attention=attention)
-    pairs = make_pairs(training_examples(recipe.examples)[:limit], tokenizer)
+    pairs = make_pairs(training_examples(recipe.examples), tokenizer)
 
     def keep(done: int, tuned) -> None:
         if name.startswith("facts-") and done < passes:
             save_adapter(tuned, folder / f"facts-{done}")
 
-    train(model, tokenizer, pairs, settings, folder / name, tick, keep)
+    train(model, tokenizer, pairs, settings, folder / name, tick, sample, keep)
     return Adapter(name, folder / name, "trained")
 
 

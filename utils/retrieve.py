@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 
@@ -62,7 +62,9 @@ class Retriever:
         if method == "dense":
             return dense
         lexical = lexical_scores(self.index, queries)
-        return np.stack([fuse([ranks(d), lexical_ranks(x)]) for d, x in zip(dense, lexical)])
+        return np.stack(
+            [fuse([ranks(d), lexical_ranks(x)]) for d, x in zip(dense, lexical, strict=True)]
+        )
 
 
 def embed(embedder, texts: Sequence[str]) -> np.ndarray:
@@ -104,14 +106,16 @@ def lexical_scores(index, queries: Sequence[str]) -> np.ndarray:
 
 def recall_at_k(found: Sequence[Sequence[Hit]], sources: Sequence[str], k: int) -> float:
     """The share of queries whose source is among their first k hits."""
-    inside = [s in [hit.passage.id for hit in hits[:k]] for hits, s in zip(found, sources)]
+    inside = [
+        s in [hit.passage.id for hit in hits[:k]] for hits, s in zip(found, sources, strict=True)
+    ]
     return sum(inside) / len(inside) if inside else 0.0
 
 
 def mean_reciprocal_rank(found: Sequence[Sequence[Hit]], sources: Sequence[str]) -> float:
     """The mean of 1 / rank of the source among the hits; 0 where it was not found."""
     values = []
-    for hits, source in zip(found, sources):
+    for hits, source in zip(found, sources, strict=True):
         ids = [hit.passage.id for hit in hits]
         values.append(1 / (ids.index(source) + 1) if source in ids else 0.0)
     return sum(values) / len(values) if values else 0.0

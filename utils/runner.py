@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Callable, Sequence
 
 from utils.arms import Arm, Task
 from utils.data import Example, Passage, Question
@@ -18,6 +18,7 @@ from utils.retrieve import Retriever, recall_at_k
 SHOTS = 5
 PROSE_TOKENS, CARD_TOKENS = 40, 64
 RECALL_AT = (1, 3, 5)
+MOST = {("form", "plain"): 200, ("own", "own"): None}  # questions a row; 100 elsewhere
 Tick = Callable[[int], None]
 
 
@@ -39,8 +40,9 @@ class Library:
 def questions_of(library: Library, task: Task, limit: int | None, split: str) -> list[Question]:
     """The task's questions; general knowledge is the form set's under another variant name."""
     variant = "plain" if task.variant == "general" else task.variant
-    most = 200 if task.dataset == "form" and task.variant == "plain" else 100
-    most = min(most, limit) if limit else most
+    most = MOST.get((task.dataset, task.variant), 100)
+    if limit is not None:
+        most = limit if most is None else min(most, limit)
     return library.load(task.dataset).ask(variant, split, most)
 
 
@@ -77,14 +79,15 @@ def ask_chain(model, tokenizer, questions: Sequence[Question], tick: Tick) -> li
     """Three calls a question: the answer, its kind, the card. Tokens and seconds add up."""
     run = functools.partial(generate, model, tokenizer)
     first = run([render(closed_book(q.question), tokenizer) for q in questions], PROSE_TOKENS)
-    kinds = [chain_kind(q.question, a.text) for q, a in zip(questions, first)]
+    kinds = [chain_kind(q.question, a.text) for q, a in zip(questions, first, strict=True)]
     second = run([render(messages, tokenizer) for messages in kinds], 6)
     cards = [
-        chain_card(q.question, a.text, k.text) for q, a, k in zip(questions, first, second)
+        chain_card(q.question, a.text, k.text)
+        for q, a, k in zip(questions, first, second, strict=True)
     ]
     third = run([render(messages, tokenizer) for messages in cards], CARD_TOKENS, tick)
-    calls = [_add(three) for three in zip(first, second, third)]
-    return [Answer(q, (), c, judge(c.text, q)) for q, c in zip(questions, calls)]
+    calls = [_add(three) for three in zip(first, second, third, strict=True)]
+    return [Answer(q, (), c, judge(c.text, q)) for q, c in zip(questions, calls, strict=True)]
 
 
 def _add(calls: Sequence[Completion]) -> Completion:

@@ -1,0 +1,168 @@
+"""A run of the experiment: arms run or taken from disk, results written."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils import models, plots, report, runner
+from utils.arms import OWN, Arm, Task, choose
+from utils.data import load_questions
+from utils.datasets import Dataset, load_dataset
+from utils.documents import load_documents
+from utils.rag import Answer
+from utils.screen import Screen
+from utils.stage import Stage, data_hash
+
+if TYPE_CHECKING:
+    from utils.experiment import Options
+
+
+def run_arms(options: Options) -> dict:
+    """Run the chosen arms, write results/headline.json and the picture; returns the headline."""
+    arms = choose(options.arms, options.datasets)
+    library = runner.Library(load_dataset, functools.cache(models.load_embedder))
+    screen = Screen(f"Form & Facts, seed {options.seed}, {options.split} split")
+    stage = Stage(options, screen)
+    kept = options.out / "arms" / f"{options.fingerprint()}-{data_hash()}"
+    before = _hash_base(stage) if any(arm.prompt == "rag" for arm in arms) else None
+    answers = []
+    with screen.open():
+        for arm in arms:
+            for row in run_arm(arm, stage, library, kept, answers):
+                screen.add(row)
+    searched = {t.dataset: None for arm in arms for t in arm.tasks if t.retriever}
+    recall = runner.recall_rows(library, list(searched), options.limit, options.split)
+    weights = {"before_rag": before, "after_rag": before and _hash_base(stage)}
+    found = _headline(stage, screen.rows, recall, weights)
+    report.write_json(options.out / "headline.json", found)
+    text = plots.headline_picture(screen.rows, options.out)
+    screen.say(f"{text}Written: {options.out / 'headline.json'} and the picture beside it.")
+    _write_answers(options, answers)
+    return found
+
+
+def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> list[dict]:
+    """The arm's rows, one a task; rows already on disk are taken from there."""
+    rows = []
+    for task in arm.tasks:
+        parts = (arm.name, arm.passes, task.dataset, task.variant)
+        path = kept / ("_".join(str(part) for part in parts) + ".json")
+        row = None if stage.options.answers else report.read_json(path)
+        if row is None:
+            row, given = _fresh(arm, task, stage, library)
+            report.write_json(path, row)
+            answers += [(arm.name, answer) for answer in given]
+        rows.append(row)
+    return rows
+
+
+def _fresh(arm: Arm, task: Task, stage: Stage, library) -> tuple[dict, list]:
+    options = stage.options
+    model = stage.model_for(arm.adapter)
+    size = len(runner.questions_of(library, task, options.limit, options.split))
+    stage.screen.begin(f"{arm.name} on {task.dataset}, {task.variant}", size)
+    before = models.weights_hash(model) if task.retriever else None
+    row, answers = runner.run_task(
+        arm,
+        task,
+        model,
+        stage.tokenizer(),
+        library,
+        options.limit,
+        options.split,
+        stage.screen.tick,
+    )
+    if before and models.weights_hash(model) != before:
+        raise RuntimeError(f"the weights changed while {arm.name} only read: this must not happen")
+    row["adapter"] = stage.origins.get(arm.adapter) if arm.adapter else None
+    return row, answers
+
+
+def run_dose(options: Options, doses: tuple[int, ...]) -> list[dict]:
+    """The dose curve: one training of 20 passes, asked at each dose; results/dose.json."""
+    library = runner.Library(load_dataset, functools.cache(models.load_embedder))
+    screen = Screen(f"Passes over the facts, seed {options.seed}")
+    stage = Stage(options, screen)
+    kept = options.out / "arms" / f"{options.fingerprint()}-{data_hash()}-dose"
+    tasks = next(arm.tasks for arm in choose() if arm.name == "facts")
+    with screen.open():
+        for dose in doses:
+            arm = Arm("facts", f"facts-{dose}" if dose else None, "closed", tasks, dose)
+            for row in run_arm(arm, stage, library, kept, []):
+                screen.add(row)
+    found = _headline(stage, screen.rows, [], {})
+    report.write_json(options.out / "dose.json", found)
+    screen.say(plots.dose_picture(screen.rows, options.out))
+    return screen.rows
+
+
+def run_own(options: Options) -> list[dict]:
+    """The reading arms on documents and questions of one's own; results/own.json."""
+    passages = load_documents(options.passages)
+    questions = [replace(q, variant="own", split="own") for q in load_questions(options.questions)]
+    own = Dataset("own", passages, questions)
+    library = runner.Library(lambda name: own, functools.cache(models.load_embedder))
+    screen = Screen(f"{options.passages}: {len(passages)} passages, {len(questions)} questions")
+    stage = Stage(replace(options, split="own"), screen)
+    answers: list = []
+    names = options.arms or list(OWN)
+    with screen.open():
+        for arm in choose(names):
+            found = Task("own", "own", 3, "hybrid") if arm.prompt == "rag" else Task("own", "own")
+            row, given = _fresh(replace(arm, tasks=(found,)), found, stage, library)
+            screen.add(row)
+            answers += [(arm.name, answer) for answer in given]
+    report.write_json(options.out / "own.json", _headline(stage, screen.rows, [], {}))
+    _write_answers(options, answers)
+    return screen.rows
+
+
+def _headline(stage: Stage, rows: list[dict], recall: list[dict], weights: dict) -> dict:
+    """The result with what it depends on: model, embedder, seed, adapters, split."""
+    options = stage.options
+    return report.headline(
+        rows,
+        recall,
+        weights,
+        model=options.model or _short(models.model_source()),
+        embedder=_short(models.embedder_source()),
+        seed=options.seed,
+        split=options.split,
+        data=data_hash(),
+    )
+
+
+def _short(source: str) -> str:
+    """A source without this machine's folders."""
+    return Path(source).name if Path(source).is_dir() else source
+
+
+def _hash_base(stage: Stage) -> str:
+    return models.weights_hash(stage.model_for(None))
+
+
+def _write_answers(options: Options, answers: Sequence[tuple[str, Answer]]) -> None:
+    """One JSON line an arm and question, where --answers asks for it."""
+    if options.answers is None:
+        return
+    lines = [json.dumps(_answer_line(arm, answer), ensure_ascii=False) for arm, answer in answers]
+    options.answers.parent.mkdir(parents=True, exist_ok=True)
+    options.answers.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def _answer_line(arm: str, answer: Answer) -> dict:
+    verdict = answer.verdict
+    return {
+        "arm": arm,
+        "id": answer.question.id,
+        "passages": [passage.id for passage in answer.passages],
+        "text": answer.completion.text,
+        "card": verdict.card.model_dump() if verdict.card else None,
+        "verdict": "right" if verdict.right else "wrong",
+        "diagnosis": verdict.diagnosis,
+    }
