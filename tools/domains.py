@@ -23,6 +23,11 @@ LITERALS = (
     "1e-08 0.1 0.05 0.9 0.95 0.999 1.0 0.01 None True False -1 0 1 2 3 4 8 10 16 20 32 42 "
     "50 64 100 128 256 500 512 1024 2048 4096"
 ).split()
+WHENS = (
+    "when resuming|during evaluation|in the first stage|if sampling is on|for every worker|"
+    "before the model is saved|while training|at the start of each run|unless it is switched off"
+).split("|")
+JOINABLE = {"The", "It", "She", "He", "They", "Its", "A", "An", "In", "At", "On", "Since"}
 ACTS = [
     "the number of",
     "the maximum number of",
@@ -130,7 +135,8 @@ def _value(spec: str, rng: random.Random) -> tuple[str, str]:
         text = rng.choice(LITERALS)
         return text, "number" if re.fullmatch(r"-?[\d.e-]+", text) else "thing"
     if spec == "phrase":
-        return f"{rng.choice(ACTS)} {rng.choice(THINGS)}", "thing"
+        when = f" {rng.choice(WHENS)}" if rng.random() < 0.5 else ""
+        return f"{rng.choice(ACTS)} {rng.choice(THINGS)}{when}", "thing"
     return words.value(spec, rng)
 
 
@@ -145,10 +151,23 @@ def make_passage(entity: Entity, keys: list[str], rng: random.Random) -> Passage
         forms = by_key[key].statements
         terse = [form for form in forms if "{e}" not in form]
         sentences.append(rng.choice(terse if record and terse else forms).replace("{v}", text))
-    told = [_subject(s, i == 0, entity, rng) for i, s in enumerate(sentences)]
+    told = _join([_subject(s, i == 0, entity, rng) for i, s in enumerate(sentences)], rng)
     if all(entity.name not in sentence for sentence in told) and rng.random() < 0.5:
         told.insert(0, f"{entity.name}.")
     return Passage("", entity.name, " ".join(told))
+
+
+def _join(sentences: list[str], rng: random.Random) -> list[str]:
+    """Now and then two neighbouring sentences made one, as people write them."""
+    joined: list[str] = []
+    for sentence in sentences:
+        opening = sentence.split(" ")[0]
+        if joined and opening in JOINABLE and rng.random() < 0.35:
+            link = rng.choice((", and ", "; ", ", while ", ", and "))
+            joined[-1] = joined[-1].rstrip(".") + link + sentence[0].lower() + sentence[1:]
+        else:
+            joined.append(sentence)
+    return joined
 
 
 def _subject(sentence: str, first: bool, entity: Entity, rng: random.Random) -> str:

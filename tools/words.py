@@ -79,6 +79,19 @@ def one_letter_off(name: str, rng: random.Random) -> str:
             return " ".join([*words[:place], new, *words[place + 1 :]])
 
 
+def similar_name(name: str, rng: random.Random) -> str:
+    """A name that is easily taken for this one: a digit, a letter or one word differs."""
+    if any(letter.isdigit() for letter in name) and rng.random() < 0.7:
+        return similar_code(name, rng)
+    parts = name.split(" ")
+    if len(parts) > 1 and rng.random() < 0.5:
+        at = rng.choice([i for i, part in enumerate(parts) if part[0].isupper()] or [0])
+        return " ".join(
+            [*parts[:at], rng.choice((word(rng, 2), rng.choice(PLAIN))), *parts[at + 1 :]]
+        )
+    return one_letter_off(name, rng)
+
+
 def similar_code(name: str, rng: random.Random) -> str:
     """The same name with one digit changed; a letter where it holds no digit."""
     places = [i for i, letter in enumerate(name) if letter.isdigit()]

@@ -75,7 +75,7 @@ OWN = ("base+rag", "form+rag", "open-book", "open-book+rag")
 def choose(names: list[str] | None = None, datasets: list[str] | None = None) -> list[Arm]:
     """The arms of these names with the tasks on these data sets; all where None.
 
-    Raises ValueError naming what is unknown, and what there is.
+    Raises ValueError naming what is unknown, and what there is, or that nothing is left.
     """
     for given, known, what in ((names, NAMES, "arm"), (datasets, DATASETS, "data set")):
         for name in given or ():
@@ -86,4 +86,9 @@ def choose(names: list[str] | None = None, datasets: list[str] | None = None) ->
         tasks = tuple(t for t in arm.tasks if datasets is None or t.dataset in datasets)
         if tasks and (names is None or arm.name in names):
             chosen.append(Arm(arm.name, arm.adapter, arm.prompt, tasks, arm.passes))
+    if not chosen:
+        raise ValueError(
+            f"{', '.join(names or NAMES)}: not asked on {', '.join(datasets or DATASETS)}; "
+            "choose other arms or data sets"
+        )
     return chosen

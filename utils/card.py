@@ -48,12 +48,20 @@ def parse_card(text: str) -> Card:
         raise CardError("the text is nested too deeply to be a card") from None
     except json.JSONDecodeError as error:
         raise CardError(_json_reason(stripped, error)) from None
+    except CardError:
+        raise
+    except ValueError:  # Python reads no integer of more than some thousand digits
+        raise CardError("the text holds a number too long to read") from None
     if not isinstance(value, dict):
         raise CardError(f"the text is a JSON {type(value).__name__}, not an object")
     try:
-        return Card.model_validate(value)
+        card = Card.model_validate(value)
+        write_card(card).encode("utf-8")
+        return card
     except ValidationError as error:
         raise CardError("; ".join(_field_reason(item) for item in error.errors())) from None
+    except UnicodeEncodeError:
+        raise CardError("a value holds half a character, which no file can keep") from None
 
 
 def is_card(text: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from utils.card import KINDS, Card
+from utils.card import KINDS, Card, CardError, parse_card
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -55,19 +55,19 @@ T = TypeVar("T")
 
 def load_passages(path: Path) -> list[Passage]:
     """Passages of a JSON Lines file; ids must be unique. Raises DataError."""
-    return _unique(path, [_record(Passage, row, path, n) for n, row in read_lines(path)])
+    return _load(path, lambda row, n: _record(Passage, row, path, n))
 
 
 def load_questions(path: Path, split: str | None = None) -> list[Question]:
     """Questions of a JSON Lines file, of one split where it is named. Raises DataError."""
-    found = [_question(row, path, n) for n, row in read_lines(path)]
-    return [q for q in _unique(path, found) if split in (None, q.split)]
+    found = _load(path, lambda row, n: _question(row, path, n))
+    return [q for q in found if split in (None, q.split)]
 
 
 def load_examples(path: Path, split: str | None = None) -> list[Example]:
     """Training examples of a JSON Lines file, of one split where it is named. Raises DataError."""
-    found = [_example(row, path, n) for n, row in read_lines(path)]
-    return [e for e in _unique(path, found) if split in (None, e.split)]
+    found = _load(path, lambda row, n: _example(row, path, n))
+    return [e for e in found if split in (None, e.split)]
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -76,7 +76,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises DataError naming file, line and reason.
     """
     try:
-        lines = Path(path).read_bytes().decode("utf-8").split("\n")
+        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     except OSError as error:
@@ -104,8 +104,10 @@ def to_json(record: Any) -> dict[str, Any]:
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = getattr(error, "msg", "nested too deeply")
+    except RecursionError:
+        raise DataError(f"{path}, line {number}: nested too deeply: mend the line") from None
+    except ValueError as error:
+        reason = getattr(error, "msg", "a number is too long")
         raise DataError(f"{path}, line {number}: not JSON ({reason}): mend the line") from None
     if not isinstance(row, dict):
         raise DataError(f"{path}, line {number}: a {type(row).__name__}, not an object {{...}}")
@@ -117,17 +119,18 @@ def _record(kind: type[T], row: dict[str, Any], path: Path, number: int) -> T:
     for name, field in known.items():
         if name not in row and field.default is MISSING:
             raise DataError(f"{path}, line {number}: the key {name!r} is missing")
-        nullable = "None" in str(field.type)
+        text, nullable = field.type.startswith("str"), "None" in field.type
         value = row.get(name)
-        if name in row and not (isinstance(value, str) or (nullable and value is None)):
+        if text and name in row and not (isinstance(value, str) or (nullable and value is None)):
             raise DataError(f"{path}, line {number}: {name!r} must be a string, got {value!r}")
     extra = sorted(set(row) - set(known))
     if extra:
         raise DataError(
             f"{path}, line {number}: unknown key {extra[0]!r}; known: {', '.join(known)}"
         )
-    if not row["id"].strip():
-        raise DataError(f"{path}, line {number}: the id is empty")
+    for name in ("id", "question"):
+        if name in known and not row[name].strip():
+            raise DataError(f"{path}, line {number}: the {name} is empty")
     return kind(**row)
 
 
@@ -135,26 +138,38 @@ def _question(row: dict[str, Any], path: Path, number: int) -> Question:
     question = _record(Question, row, path, number)
     if question.kind is not None and question.kind not in KINDS:
         raise DataError(f"{path}, line {number}: 'kind' must be one of {', '.join(KINDS)}")
-    if not question.question.strip():
-        raise DataError(f"{path}, line {number}: the question is empty")
     return question
 
 
 def _example(row: dict[str, Any], path: Path, number: int) -> Example:
+    made = dict(row)
+    if "card" in row:
+        made["card"] = _card(row["card"], path, number)
+    shown = row.get("passages", [])
+    if not isinstance(shown, list) or not all(isinstance(passage, dict) for passage in shown):
+        raise DataError(f"{path}, line {number}: 'passages' must be a list of objects")
+    made["passages"] = tuple(_record(Passage, passage, path, number) for passage in shown)
+    return _record(Example, made, path, number)
+
+
+def _card(value: Any, path: Path, number: int) -> Card:
     try:
-        card = Card.model_validate(row["card"])
-        passages = tuple(_record(Passage, p, path, number) for p in row.get("passages", ()))
-        return Example(row["id"], row["question"], card, passages, row.get("split", "train"))
-    except (KeyError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}, line {number}: not a training example ({error})") from None
+        return parse_card(json.dumps(value))
+    except CardError as error:
+        raise DataError(f"{path}, line {number}: not a card: {error}") from None
 
 
-def _unique(path: Path, records: list[T]) -> list[T]:
-    seen: set[str] = set()
-    for record in records:
+def _load(path: Path, make: Callable[[dict[str, Any], int], T]) -> list[T]:
+    """The record of every line; no two may have the same id."""
+    seen: dict[str, int] = {}
+    found = []
+    for number, row in read_lines(path):
+        record = make(row, number)
         if record.id in seen:
-            raise DataError(f"{path}: the id {record.id!r} appears twice: make ids unique")
-        seen.add(record.id)
-    return records
+            raise DataError(
+                f"{path}, line {number}: the id {record.id!r} appears twice, first in line "
+                f"{seen[record.id]}: make ids unique"
+            )
+        seen[record.id] = number
+        found.append(record)
+    return found

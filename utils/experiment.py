@@ -6,8 +6,6 @@ Finished arms are kept on disk; after Ctrl-C the same command goes on where it s
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +35,6 @@ class Options:
     passages: Path | None
     questions: Path | None
     answers: Path | None
-
-    def fingerprint(self) -> str:
-        """Names the folder of this run's finished arms: changes with all that changes results."""
-        parts = [self.seed, self.model, self.limit, self.quick, self.train, self.split]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
 
 
 def parse(arguments: list[str] | None = None) -> Options:

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from datasets import Dataset
+import torch
+from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from torch.nn import functional as F
-from transformers import TrainerCallback, set_seed
+from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from utils.card import write_card
 from utils.data import Example
+from utils.fetch import quiet
 from utils.models import device_and_dtype
 from utils.prompts import ask, render
 
@@ -78,12 +81,15 @@ class CompletionTrainer(SFTTrainer):
         if return_outputs:
             return super().compute_loss(model, inputs, True, num_items_in_batch)
         causal = self.accelerator.unwrap_model(model).get_base_model()
-        hidden = causal.model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-        ).last_hidden_state
         wanted = inputs["labels"][:, 1:]
         kept = wanted != -100
-        logits = causal.lm_head(hidden[:, :-1][kept])
+        with self.accelerator.autocast():
+            hidden = causal.model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                use_cache=False,
+            ).last_hidden_state
+            logits = causal.lm_head(hidden[:, :-1][kept])
         count = kept.sum() if num_items_in_batch is None else num_items_in_batch
         return F.cross_entropy(logits.float(), wanted[kept], reduction="sum") / count
 
@@ -101,7 +107,8 @@ class _Watch(TrainerCallback):
     def on_step_end(self, args, state, control, model=None, **_):
         if state.global_step % max(10, state.max_steps // 5) == 0:
             model.eval()
-            self.sample(state.global_step, model)
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=args.bf16):
+                self.sample(state.global_step, model)
             model.train()
 
     def on_epoch_end(self, args, state, control, model=None, **_):
@@ -133,15 +140,19 @@ def train(
         if stale != checkpoints:
             shutil.rmtree(stale)
     set_seed(settings.seed)
-    tuned = get_peft_model(model, _lora(settings), autocast_adapter_dtype=False)
-    trainer = CompletionTrainer(
-        tuned,
-        _arguments(settings, checkpoints),
-        train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
-        processing_class=tokenizer,
-        callbacks=[_Watch(tick, sample, at_pass)],
-    )
-    trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+    disable_progress_bars()
+    with quiet():
+        tuned = get_peft_model(model, _lora(settings))
+        trainer = CompletionTrainer(
+            tuned,
+            _arguments(settings, checkpoints, model.dtype == torch.bfloat16),
+            train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
+            processing_class=tokenizer,
+            callbacks=[_Watch(tick, sample, at_pass)],
+        )
+        trainer.remove_callback(PrinterCallback)  # `tick` tells what it would print
+        with disable_input_dtype_casting(tuned):
+            trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
     save_adapter(tuned, folder)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return tuned.eval()
@@ -188,7 +199,9 @@ def _lora(settings: Settings) -> LoraConfig:
     )
 
 
-def _arguments(settings: Settings, checkpoints: Path) -> SFTConfig:
+def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
+    """TRL's settings. With bf16 the frozen weights are bf16 and the adapter stays fp32: Adam's
+    second moment cannot decay in bf16 (docs/log.md)."""
     return SFTConfig(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,
@@ -202,7 +215,8 @@ def _arguments(settings: Settings, checkpoints: Path) -> SFTConfig:
         save_total_limit=2,
         logging_steps=1,
         max_length=None,
-        bf16=False,
+        bf16=bf16,
+        use_cpu=device_and_dtype()[0].type == "cpu",
         gradient_checkpointing=False,
         dataloader_pin_memory=False,
         report_to=[],

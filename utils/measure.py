@@ -27,8 +27,9 @@ class Verdict:
     """What an answer is worth.
 
     valid: a card and nothing else. right: the gold answer, or rightly none. source: the right
-    passage was named; None where no card was written or no passage shown. diagnosis: why a
-    wrong answer is wrong, one of form, retrieval, reading, abstained; None for a right one.
+    passage was named; None where no card was written, no passage shown, or none is known. abstained: a card
+    without an answer, or prose that says so; never a broken card. diagnosis: why a wrong
+    answer is wrong, one of form, retrieval, reading, abstained; None for a right one.
     """
 
     valid: bool
@@ -57,9 +58,9 @@ def judge(text: str, question: Question, passages: Sequence[Passage] = ()) -> Ve
     be a card and is not valid counts as wrong: what cannot be parsed is not an answer.
     """
     card = _card(text)
-    abstained = card.answer is None if card else bool(REFUSAL.search(text))
+    abstained = card.answer is None if card else _refuses(text)
     right = _right(text, card, question.answer, abstained)
-    source = card.source == question.source if card and passages else None
+    source = card.source == question.source if card and passages and has_source(question) else None
     diagnosis = None if right else _diagnose(text, card, abstained, question, passages)
     return Verdict(card is not None, right, source, abstained, diagnosis, card)
 
@@ -75,6 +76,11 @@ def rate(hits: Iterable[bool]) -> Rate:
     k, n = sum(values), len(values)
     interval = binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
     return Rate(k, n, k / n, float(interval.low), float(interval.high))
+
+
+def has_source(question: Question) -> bool:
+    """True when the right source is known: a passage, or none for a question without answer."""
+    return question.source is not None or question.answer is None
 
 
 def misses(verdicts: Iterable[Verdict]) -> dict[str, int]:
@@ -106,6 +112,10 @@ def _right(text: str, card: Card | None, gold: str | None, abstained: bool) -> b
     if card is not None:
         return card.answer is not None and same_answer(card.answer, gold)
     return not _broken_card(text) and contains_answer(text, gold)
+
+
+def _refuses(text: str) -> bool:
+    return not _broken_card(text) and REFUSAL.search(text) is not None
 
 
 def _broken_card(text: str) -> bool:

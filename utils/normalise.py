@@ -6,9 +6,14 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-SEPARATORS = re.compile(r"(?<=\d)[,\u00a0\u2009\u202f'\u2019 ](?=\d{3}(?!\d))")
+GROUPED = re.compile(r"(?<![\d.])(?<!\d,)\d{1,3}([,'\u2019 ])\d{3}(?:\1\d{3})*(?!,?\d)")
 QUANTITY = re.compile(r"^([€$£]?)\s*([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*([^\d]*)$", re.IGNORECASE)
 UNIT_WORDS = 4
+QUOTES = " \"'\u201c\u201d`"
+NO_UNITS = frozenset(
+    "january february march april may june july august september october november december "
+    "hundred thousand million billion trillion".split()
+)  # "4 May" is no 4 and "5 million" no 5
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,16 @@ class Quantity:
 
 def normalise(text: str) -> str:
     """Lower case and single spaces; no thousands separators, quotes around, or final full stop."""
-    text = " ".join(text.split()).strip(" \"'\u201c\u201d`")
     previous = None
     while previous != text:
-        previous, text = text, SEPARATORS.sub("", text)
-    return text.rstrip(".").strip(" \"'\u201c\u201d`").casefold()
+        previous, text = text, _strip(text)
+    return text
+
+
+def _strip(text: str) -> str:
+    text = " ".join(text.casefold().replace("\u2212", "-").split()).strip(QUOTES)
+    text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    return text.rstrip(".").strip(QUOTES)
 
 
 def same_answer(got: str, gold: str) -> bool:
@@ -57,6 +67,8 @@ def quantity(text: str) -> Quantity | None:
         number = Decimal(digits)
     except InvalidOperation:
         return None
+    if NO_UNITS.intersection(unit.split()):
+        return None
     unit = (sign or unit).strip(" .-")
     return Quantity(number, unit) if len(unit.split()) <= UNIT_WORDS else None
 
@@ -75,10 +87,11 @@ def contains_answer(prose: str, gold: str) -> bool:
     text, wanted = normalise(prose), normalise(gold)
     if not wanted:
         return False
-    if re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w|\.\d)", text):
+    before = r"(?<![\w.])(?<!(?<!\w)-)" if wanted[0].isdigit() else r"(?<![\w.])"
+    if re.search(rf"{before}{re.escape(wanted)}(?!\w|\.\d)", text):
         return True
     amount = quantity(gold)
     if amount is None or not amount.unit:
         return False
     digits = re.escape(wanted.split(" ")[0])
-    return re.search(rf"(?<![\w.]){digits}(?=[.,;!?]*$|[.,;!?]\s)", text) is not None
+    return re.search(rf"{before}{digits}(?=[.,;!?]*$|[.,;!?]\s)", text) is not None

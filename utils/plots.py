@@ -60,7 +60,8 @@ def dose_picture(rows: Sequence[dict], folder: Path, name: str = "dose") -> str:
     curves = [*CURVES, ("general", "general knowledge")]
     lines = ["Line chart: right answers by passes over the facts."]
     for (variant, label), (style, colour) in zip(curves, styles, strict=True):
-        points = sorted((r["passes"], r["right"]) for r in rows if r["variant"] == variant)
+        found = [r for r in rows if r["variant"] == variant]
+        points = sorted(((r["passes"], r["right"]) for r in found), key=lambda point: point[0])
         xs = [passes for passes, _ in points]
         ys = [100 * right["rate"] for _, right in points]
         axes.plot(xs, ys, style, color=colour, label=label, linewidth=2, markersize=8)

@@ -50,6 +50,8 @@ class Retriever:
         """
         if method not in METHODS:
             raise ValueError(f"{method!r} is no retriever: use one of {', '.join(METHODS)}")
+        if not queries:
+            return []
         scores = self._scores(queries, method)
         k = min(k, len(self.passages))
         return [[Hit(self.passages[i], float(row[i])) for i in _best(row, k)] for row in scores]
@@ -129,7 +131,7 @@ def _bm25(texts: Sequence[str]):
     import bm25s
 
     index = bm25s.BM25(method="lucene")
-    index.index(_tokens(texts), show_progress=False)
+    index.index(_tokens(texts), create_empty_token=False, show_progress=False)
     return index
 
 

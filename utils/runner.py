@@ -10,7 +10,7 @@ from utils.arms import Arm, Task
 from utils.data import Example, Passage, Question
 from utils.datasets import Dataset, training_examples
 from utils.generate import Completion, generate
-from utils.measure import judge, misses, rate
+from utils.measure import has_source, judge, misses, rate
 from utils.prompts import chain_card, chain_kind, closed_book, few_shot, render
 from utils.rag import Answer, answer_all, find_passages
 from utils.retrieve import Retriever, recall_at_k
@@ -124,18 +124,19 @@ def describe(arm: Arm, task: Task) -> dict:
 def summarise(answers: Sequence[Answer]) -> dict:
     """Counts with intervals, mean costs, and why the wrong answers are wrong.
 
-    `source` counts over all answers of a set that has passages, and is None where no card
-    named one; `abstained` is None closed book.
+    `source` counts over the questions whose source is known, and is None where no card was
+    written; `abstained` is None closed book.
     """
     verdicts = [answer.verdict for answer in answers]
     open_book = any(answer.passages for answer in answers)
     cards = any(verdict.card for verdict in verdicts)
+    known = [bool(a.verdict.source) for a in answers if has_source(a.question)]
     mean = functools.partial(_mean, answers)
     return {
         "n": len(answers),
         "valid": asdict(rate(v.valid for v in verdicts)),
         "right": asdict(rate(v.right for v in verdicts)),
-        "source": asdict(rate(bool(v.source) for v in verdicts)) if open_book and cards else None,
+        "source": asdict(rate(known)) if open_book and cards and known else None,
         "abstained": asdict(rate(v.abstained for v in verdicts)) if open_book else None,
         "prompt_tokens": mean("prompt_tokens"),
         "completion_tokens": mean("completion_tokens"),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from utils import models, plots, report, runner
 from utils.arms import OWN, Arm, Task, choose
-from utils.data import load_questions
+from utils.data import Question, load_questions
 from utils.datasets import Dataset, load_dataset
 from utils.documents import load_documents
 from utils.rag import Answer
 from utils.screen import Screen
-from utils.stage import Stage, data_hash
+from utils.stage import Stage, data_hash, kept_rows
 
 if TYPE_CHECKING:
     from utils.experiment import Options
@@ -28,7 +28,7 @@ def run_arms(options: Options) -> dict:
     library = runner.Library(load_dataset, functools.cache(models.load_embedder))
     screen = Screen(f"Form & Facts, seed {options.seed}, {options.split} split")
     stage = Stage(options, screen)
-    kept = options.out / "arms" / f"{options.fingerprint()}-{data_hash()}"
+    kept = kept_rows(options)
     before = _hash_base(stage) if any(arm.prompt == "rag" for arm in arms) else None
     answers = []
     with screen.open():
@@ -53,6 +53,9 @@ def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> list[
         parts = (arm.name, arm.passes, task.dataset, task.variant)
         path = kept / ("_".join(str(part) for part in parts) + ".json")
         row = None if stage.options.answers else report.read_json(path)
+        if row is None and not _questions(task, stage.options, library):
+            stage.screen.say(f"{task.dataset} has no {stage.options.split} questions; left out.")
+            continue
         if row is None:
             row, given = _fresh(arm, task, stage, library)
             report.write_json(path, row)
@@ -61,10 +64,14 @@ def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> list[
     return rows
 
 
+def _questions(task: Task, options: Options, library: runner.Library) -> list[Question]:
+    return runner.questions_of(library, task, options.limit, options.split)
+
+
 def _fresh(arm: Arm, task: Task, stage: Stage, library) -> tuple[dict, list]:
     options = stage.options
     model = stage.model_for(arm.adapter)
-    size = len(runner.questions_of(library, task, options.limit, options.split))
+    size = len(_questions(task, options, library))
     stage.screen.begin(f"{arm.name} on {task.dataset}, {task.variant}", size)
     before = models.weights_hash(model) if task.retriever else None
     row, answers = runner.run_task(
@@ -88,7 +95,7 @@ def run_dose(options: Options, doses: tuple[int, ...]) -> list[dict]:
     library = runner.Library(load_dataset, functools.cache(models.load_embedder))
     screen = Screen(f"Passes over the facts, seed {options.seed}")
     stage = Stage(options, screen)
-    kept = options.out / "arms" / f"{options.fingerprint()}-{data_hash()}-dose"
+    kept = kept_rows(options) / "dose"
     tasks = next(arm.tasks for arm in choose() if arm.name == "facts")
     with screen.open():
         for dose in doses:

@@ -66,7 +66,8 @@ class Stage:
     def trained(self) -> Path:
         """The folder of adapters trained with this seed, model, data and these recipes."""
         made = {name: asdict(recipe) for name, recipe in recipes.RECIPES.items()}
-        parts = json.dumps([made, self.options.model, data_hash()], sort_keys=True)
+        source = self.options.model or models.model_source()
+        parts = json.dumps([made, source, data_hash()], sort_keys=True)
         key = hashlib.sha256(parts.encode()).hexdigest()[:10]
         return self.options.out / "adapters" / f"{key}-seed{self.options.seed}"
 
@@ -102,10 +103,22 @@ class Stage:
         return self.base
 
 
+def kept_rows(options: Options) -> Path:
+    """The folder of this run's finished rows: another for all that changes a result."""
+    sources = [options.model or models.model_source(), models.embedder_source()]
+    asked = [options.seed, options.limit, options.quick, options.train, options.split]
+    parts = json.dumps([asked, sources, data_hash(), _hash_files("adapters/*/*.safetensors")])
+    return options.out / "rows" / hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+
 @functools.cache
 def data_hash() -> str:
     """Twelve hex digits that change with any data set on disk."""
+    return _hash_files("**/*.jsonl")
+
+
+def _hash_files(pattern: str) -> str:
     digest = hashlib.sha256()
-    for path in sorted(DATA.rglob("*.jsonl")):
+    for path in sorted(DATA.glob(pattern)):
         digest.update(path.relative_to(DATA).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]

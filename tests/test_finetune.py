@@ -1,0 +1,281 @@
+"""Training on the tiny model: TRL's loss, frozen weights, interruptions, the saved adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
+from safetensors import safe_open
+from trl import SFTTrainer
+
+from conftest import END, make_tiny
+from utils import finetune
+from utils.card import Card, parse_card, write_card
+from utils.data import Example, Passage
+from utils.finetune import Pair, Settings, Step, make_pairs, merge_adapter, save_adapter, train
+from utils.models import weights_hash
+
+PAIRS = [
+    Pair(f"Question: {name}\nCard: ", f'{{"answer": "{n}"}}{END}')
+    for name, n in [("Vellmar", 48), ("Orsk", 7), ("the bell", 1871), ("Ada of Quend", 305)]
+]
+SETTINGS = Settings(rank=4, alpha=8, learning_rate=1e-2, batch_size=2, epochs=4, save_steps=2)
+STEPS = 8  # 4 pairs, 2 a step, 4 passes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def on_the_cpu():
+    """fp32 on one thread of the CPU, whatever this machine has: the model is too small for two."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        where = (torch.device("cpu"), torch.float32)
+        patch.setattr(finetune, "device_and_dtype", lambda: where)
+        yield
+    torch.set_num_threads(threads)
+
+
+def make_toy():
+    """The tiny model with word vectors 15 times as long.
+
+    The last layer is tied to them; were they short, no logit could ever become large.
+    """
+    model, tokenizer = make_tiny()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(15)
+    return model, tokenizer
+
+
+def run(folder: Path, pairs=PAIRS, settings=SETTINGS, stop: int | None = None, **heard):
+    """Train a fresh toy model; returns it and the steps heard. Ctrl-C at step `stop`."""
+    steps: list[Step] = []
+
+    def tick(step: Step) -> None:
+        steps.append(step)
+        if step.done == stop:
+            raise KeyboardInterrupt
+
+    model, tokenizer = make_toy()
+    if stop is None:
+        return train(model, tokenizer, pairs, settings, folder, tick, **heard), steps
+    with pytest.raises(KeyboardInterrupt):
+        train(model, tokenizer, pairs, settings, folder, tick, **heard)
+    return None, steps
+
+
+def adapter(folder: Path) -> dict[str, torch.Tensor]:
+    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def shaken(model: PeftModel, size: float = 0.1) -> PeftModel:
+    """The model with random B matrices: fresh ones are zero, and then an adapter does nothing."""
+    torch.manual_seed(3)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=size)
+    return model
+
+
+def logits(model, tokenizer, text: str = "Question: Orsk\nCard: ") -> torch.Tensor:
+    with torch.no_grad():
+        return model(**tokenizer(text, return_tensors="pt")).logits
+
+
+@pytest.fixture(scope="module")
+def trained(on_the_cpu, tmp_path_factory: pytest.TempPathFactory):
+    """(folder, model, steps) of one whole training, with what `sample` and `at_pass` heard."""
+    folder = tmp_path_factory.mktemp("whole") / "form"
+    heard: dict[str, list[int]] = {"sample": [], "at_pass": []}
+    looks: dict[str, Callable] = {
+        name: lambda n, model, name=name: heard[name].append(n) for name in heard
+    }
+    model, steps = run(folder, settings=replace(SETTINGS, epochs=12), **looks)
+    return folder, model, steps, heard
+
+
+@pytest.mark.parametrize("counted", [None, 37])
+def test_the_loss_is_trls(tmp_path: Path, counted: int | None) -> None:
+    model, tokenizer = make_toy()
+    tuned = shaken(finetune.get_peft_model(model, finetune._lora(SETTINGS)))
+    trainer = finetune.CompletionTrainer(
+        tuned,
+        finetune._arguments(replace(SETTINGS, batch_size=4), tmp_path, False),
+        train_dataset=finetune.Dataset.from_list([vars(pair) for pair in PAIRS]),
+        processing_class=tokenizer,
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    kept = batch["labels"] != -100
+    assert 0 < int(kept.sum()) < kept.numel() and len(kept) == len(PAIRS)
+    tuned.train()
+    number = None if counted is None else torch.tensor(counted)
+    with disable_input_dtype_casting(tuned):
+        ours = trainer.compute_loss(tuned, dict(batch), num_items_in_batch=number)
+        ours.backward()
+        grads = {n: p.grad.clone() for n, p in tuned.named_parameters() if p.requires_grad}
+        tuned.zero_grad()
+        theirs = SFTTrainer.compute_loss(trainer, tuned, dict(batch), num_items_in_batch=number)
+        theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
+    for name, weight in tuned.named_parameters():
+        if weight.requires_grad:
+            torch.testing.assert_close(grads[name], weight.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_the_loss_is_taken_on_the_completion_alone(tmp_path: Path) -> None:
+    """By hand: the mean over the completions' tokens, each predicted from what stands before."""
+    model, tokenizer = make_toy()
+    total, count = 0.0, 0
+    for pair in PAIRS:
+        prompt = tokenizer(pair.prompt)["input_ids"]
+        whole = prompt + tokenizer(pair.completion)["input_ids"]
+        chances = model(torch.tensor([whole])).logits[0].log_softmax(-1)
+        for at in range(len(prompt), len(whole)):
+            total, count = total - chances[at - 1, whole[at]].item(), count + 1
+    _, steps = run(tmp_path / "a", settings=replace(SETTINGS, batch_size=4, epochs=1))
+    assert steps[0].loss == pytest.approx(total / count, rel=1e-3)
+
+
+def test_a_few_steps_lower_the_loss_and_each_is_heard(trained) -> None:
+    _, model, steps, heard = trained
+    assert [step.done for step in steps] == list(range(1, 25))
+    assert {step.total for step in steps} == {24}
+    assert sum(s.loss for s in steps[-4:]) < 0.7 * sum(s.loss for s in steps[:4])
+    assert heard == {"sample": [10, 20], "at_pass": list(range(1, 13))}
+    assert not model.training
+
+
+def test_it_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn) -> None:
+    """What there is to say goes to `tick`: the screen draws a table meanwhile."""
+    run(tmp_path, settings=replace(SETTINGS, epochs=1))
+    assert capfd.readouterr() == ("", "") and not recwarn.list
+
+
+def test_the_base_weights_do_not_change(trained) -> None:
+    before = weights_hash(make_toy()[0])
+    folder, _, _, _ = trained
+    model, tokenizer = make_toy()
+    tuned = train(model, tokenizer, PAIRS, replace(SETTINGS, epochs=1), folder.with_name("again"))
+    assert any(w.abs().max() > 0 for n, w in tuned.named_parameters() if "lora_B" in n)
+    assert weights_hash(tuned.unload()) == before
+
+
+def test_the_adapter_is_fp16_safetensors_and_settings_without_paths(trained, tmp_path) -> None:
+    folder, model, _, _ = trained
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    assert [p.name for p in folder.parent.iterdir() if p.name.endswith(".making")] == []
+    weights = adapter(folder)
+    assert weights and {w.dtype for w in weights.values()} == {torch.float16}
+    text = (folder / "adapter_config.json").read_text("utf-8")
+    assert json.loads(text)["base_model_name_or_path"] is None
+    model.peft_config["default"].base_model_name_or_path = str(tmp_path / "secret")
+    save_adapter(model, tmp_path / "other")
+    for path in (*folder.iterdir(), *(tmp_path / "other").iterdir()):
+        for place in (folder, tmp_path, Path.cwd(), Path.home()):
+            assert str(place).encode() not in path.read_bytes() or len(place.parts) < 3
+    assert (tmp_path / "other" / "adapter_config.json").read_text("utf-8") == text
+
+
+def test_merged_it_answers_as_the_adapter_does(trained) -> None:
+    folder, model, _, _ = trained
+    base, tokenizer = make_toy()
+    merged = merge_adapter(make_toy()[0], folder, torch.float32)
+    loaded = PeftModel.from_pretrained(make_toy()[0], str(folder)).eval()
+    got = logits(merged, tokenizer)
+    torch.testing.assert_close(got, logits(loaded, tokenizer), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(got, logits(model, tokenizer), rtol=1e-2, atol=1e-2)
+    assert (got - logits(base, tokenizer)).abs().max() > 0.1
+    assert not hasattr(merged, "peft_config") or not any("lora" in n for n in merged.state_dict())
+    assert merged.dtype == torch.float32 and not merged.training
+
+
+def test_without_an_adapter_there_is_nothing_to_merge(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised:
+        merge_adapter(None, tmp_path)
+    wanted = f"{tmp_path} holds no adapter: train it, or take one of data/adapters"
+    assert str(raised.value) == wanted
+
+
+def test_no_pairs_is_an_error_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing to train on: give at least one pair"):
+        train(None, None, [], SETTINGS, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_interrupted_it_goes_on_and_ends_where_it_would_have(tmp_path: Path) -> None:
+    run(tmp_path / "whole")
+    _, first = run(tmp_path / "cut", stop=5)
+    assert [step.done for step in first] == [1, 2, 3, 4, 5]
+    assert not (tmp_path / "cut" / "adapter_config.json").exists()
+    _, second = run(tmp_path / "cut")
+    assert [step.done for step in second] == [5, 6, 7, STEPS]
+    assert [p.name for p in (tmp_path / "cut").iterdir() if p.is_dir()] == []
+    whole, cut = adapter(tmp_path / "whole"), adapter(tmp_path / "cut")
+    assert whole.keys() == cut.keys()
+    for name, weight in whole.items():
+        torch.testing.assert_close(cut[name], weight, rtol=1e-2, atol=1e-3)
+
+
+def checkpoint(folder: Path, step: int) -> Path:
+    return next(folder.glob(f"checkpoints-*/checkpoint-{step}"))
+
+
+@pytest.mark.parametrize(("broken", "first"), [((4,), 3), ((4, 2), 1)], ids=["last", "all"])
+def test_a_broken_checkpoint_is_passed_over(tmp_path: Path, broken, first: int) -> None:
+    run(tmp_path, stop=5)
+    for step in broken:
+        state = checkpoint(tmp_path, step) / "trainer_state.json"
+        state.write_bytes(state.read_bytes()[:100])
+    _, steps = run(tmp_path)
+    assert [step.done for step in steps] == list(range(first, STEPS + 1))
+
+
+def test_a_checkpoint_without_a_state_is_passed_over(tmp_path: Path) -> None:
+    run(tmp_path, stop=5)
+    (checkpoint(tmp_path, 4) / "trainer_state.json").unlink()
+    assert run(tmp_path)[1][0].done == 3
+
+
+@pytest.mark.parametrize(
+    ("pairs", "settings"),
+    [(PAIRS[:-1] + PAIRS[:1], SETTINGS), (PAIRS, replace(SETTINGS, seed=1))],
+    ids=["other pairs", "other settings"],
+)
+def test_other_pairs_or_settings_start_anew(tmp_path: Path, pairs, settings) -> None:
+    run(tmp_path, stop=5)
+    old = next(tmp_path.glob("checkpoints-*"))
+    _, steps = run(tmp_path, pairs, settings)
+    assert steps[0].done == 1 and steps[-1].done == STEPS and not old.exists()
+
+
+def test_in_bf16_the_adapter_stays_fp32(tmp_path: Path) -> None:
+    model, tokenizer = make_toy()
+    heard: list[Step] = []
+    tuned = train(model.bfloat16(), tokenizer, PAIRS, SETTINGS, tmp_path, heard.append)
+    kinds = {("lora_" in name, weight.dtype) for name, weight in tuned.named_parameters()}
+    assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
+    assert heard[-1].loss < heard[0].loss
+
+
+def test_pairs_are_the_rendered_prompt_and_the_card_with_its_end(tiny) -> None:
+    _, tokenizer = tiny
+    card = Card(source="orsk", kind="person", answer="Odo Reed")
+    shown = (Passage("orsk", "Orsk", "The mayor is Odo Reed."),)
+    closed, opened = make_pairs(
+        [Example("a", "Who leads Orsk?", card), Example("b", "Who leads Orsk?", card, shown)],
+        tokenizer,
+    )
+    assert closed.completion == opened.completion == write_card(card) + END
+    assert parse_card(closed.completion.removesuffix(END)) == card
+    assert closed.prompt.endswith("Who leads Orsk?<|im_end|>\n<|im_start|>assistant\n")
+    assert "[orsk] Orsk: The mayor is Odo Reed." in opened.prompt
+    assert "[orsk]" not in closed.prompt

@@ -1,0 +1,146 @@
+"""Batched generation against one prompt at a time, its counts, and the batches themselves."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import END, make_tiny
+from utils import generate as module
+from utils.generate import Completion, batches, generate
+
+PROMPTS = [
+    "When was the bridge built?",
+    "Who",
+    "The mayor of the town is a person; the harbour is a place, the bell a thing.",
+    "Question: How many people live in Vellmar? Answer from the passages.",
+    "When was the bridge built?",
+]
+
+
+@pytest.fixture(scope="module")
+def lively():
+    """The tiny model with stronger weights and a last layer of its own.
+
+    With small weights and tied ends it repeats its last token, whatever stood before it.
+    """
+    import torch
+
+    model, tokenizer = make_tiny()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(1)
+        for name, weight in model.named_parameters():
+            if name.endswith("proj.weight"):
+                weight.mul_(20)
+        own = torch.nn.Linear(model.config.hidden_size, len(tokenizer), bias=False)
+        model.lm_head = own
+    return model, tokenizer
+
+
+def alone(lively, prompt: str, new: int) -> Completion:
+    return generate(*lively, [prompt], new)[0]
+
+
+def greedy(model, tokenizer, prompt: str, new: int) -> list[int]:
+    """The oracle: the whole text through the model once a token, the likeliest taken."""
+    import torch
+
+    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    written: list[int] = []
+    with torch.no_grad():
+        while len(written) < new:
+            logits = model(torch.tensor([ids + written])).logits[0, -1]
+            token = int(logits.argmax())
+            if token == tokenizer.eos_token_id:
+                break
+            written.append(token)
+    return written
+
+
+def test_a_batch_gives_what_each_prompt_gives_alone(lively) -> None:
+    together = generate(*lively, PROMPTS, 12)
+    assert len({completion.text for completion in together}) == 4  # the last repeats the first
+    for prompt, got in zip(PROMPTS, together, strict=True):
+        one = alone(lively, prompt, 12)
+        assert (got.text, got.prompt_tokens, got.completion_tokens) == (
+            one.text,
+            one.prompt_tokens,
+            one.completion_tokens,
+        )
+
+
+def test_it_agrees_with_greedy_decoding_by_hand(lively) -> None:
+    model, tokenizer = lively
+    for prompt, got in zip(PROMPTS, generate(model, tokenizer, PROMPTS, 4), strict=True):
+        ids = greedy(model, tokenizer, prompt, 4)
+        assert got.text == tokenizer.decode(ids, skip_special_tokens=True)
+        assert got.completion_tokens == len(ids)
+
+
+def test_tokens_and_seconds_are_counted(lively) -> None:
+    _, tokenizer = lively
+    heard: list[int] = []
+    found = generate(*lively, PROMPTS, 5, heard.append)
+    assert [c.prompt_tokens for c in found] == [len(tokenizer(p)["input_ids"]) for p in PROMPTS]
+    assert all(0 <= c.completion_tokens <= 5 and c.seconds > 0 for c in found)
+    assert sum(heard) == len(PROMPTS)
+
+
+def test_small_batches_keep_the_order(lively, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [c.text for c in generate(*lively, PROMPTS, 6)]
+    monkeypatch.setattr(module.batches, "__defaults__", (40,))
+    heard: list[int] = []
+    assert [c.text for c in generate(*lively, PROMPTS, 6, heard.append)] == whole
+    assert len(heard) > 2
+
+
+def test_nothing_asked_nothing_answered(lively) -> None:
+    assert generate(*lively, []) == [] and batches([], 10) == []
+
+
+def test_it_stops_at_the_end_token() -> None:
+    """A model whose last layer always prefers the end token writes nothing at all."""
+    import torch
+
+    model, tokenizer = make_tiny(1)
+    end = tokenizer.convert_tokens_to_ids(END)
+    rows = model.get_output_embeddings().weight.detach().clone()
+    model.lm_head = torch.nn.Linear(rows.shape[1], rows.shape[0], bias=True)
+    model.lm_head.weight.data = rows
+    model.lm_head.bias.data = 1e4 * torch.eye(rows.shape[0])[end]
+    for found in generate(model, tokenizer, PROMPTS, 9):
+        assert (found.text, found.completion_tokens) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "kept"),
+    [([5, 6, 2, 7], [5, 6]), ([2, 2], []), ([5, 6], [5, 6]), ([], []), ([5, 3, 2], [5])],
+)
+def test_what_follows_an_end_token_is_cut(tokens: list[int], kept: list[int]) -> None:
+    assert module._until(tokens, [2, 3]) == kept
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"), [(None, [2]), (2, [2]), (7, [2, 7]), ([7, 2], [2, 7]), ([], [2])]
+)
+def test_end_tokens_are_the_tokenizers_and_the_models(named, wanted: list[int]) -> None:
+    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=named))
+    assert module._end_tokens(model, SimpleNamespace(eos_token_id=2)) == wanted
+
+
+@given(
+    lengths=st.lists(st.integers(0, 500), max_size=40),
+    new=st.integers(1, 64),
+    budget=st.integers(1, 5000),
+)
+def test_batches_lose_nothing_and_keep_the_budget(lengths, new: int, budget: int) -> None:
+    found = batches(lengths, new, budget)
+    assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
+    for batch in found:
+        padded = len(batch) * (max(lengths[i] for i in batch) + new)
+        assert padded <= budget or len(batch) == 1
+    in_order = [lengths[i] for batch in found for i in batch]
+    assert in_order == sorted(lengths, reverse=True)

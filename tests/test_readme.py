@@ -1,0 +1,218 @@
+"""What is generated in the README and the data card, on made-up results and as committed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from tools import readme, tables
+from utils.measure import rate
+
+ROOT = readme.ROOT
+PAGE = (
+    "# Page\n<!-- begin: one -->\nold\n<!-- end: one -->\nkept\n"
+    "<!-- begin: two -->\n<!-- end: two -->\n"
+)
+
+
+def row(arm="base", dataset="atlas", variant="plain", valid=0, right=3, n=10, **more) -> dict:
+    """A made-up row, as runner.run_task gives it."""
+    rates = {"valid": (valid, n), "right": (right, n)}
+    return {
+        "arm": arm,
+        "dataset": dataset,
+        "variant": variant,
+        "passes": None,
+        "k": None,
+        "n": n,
+        **{name: asdict(rate([i < k for i in range(of)])) for name, (k, of) in rates.items()},
+        "source": None,
+        "abstained": None,
+        "prompt_tokens": 41.2,
+        "completion_tokens": 20.0,
+        "seconds_per_answer": 0.456,
+        "misses": {"form": 0, "retrieval": n - right, "reading": 0, "abstained": 0},
+        "adapter": None,
+        **more,
+    }
+
+
+def result(seed=0, **more) -> dict:
+    """A made-up headline with two arms and a recall."""
+    trained = row("form", valid=9, right=seed, adapter="trained")
+    shipped = row("open-book", valid=8, adapter="shipped")
+    rows = [row(), trained, shipped, row("form", "form", right=7)]
+    found = [("dense", 1, 0.5), ("dense", 3, 0.75), ("hybrid", 1, 1.0)]
+    recall = [
+        {"dataset": "cities", "retriever": r, "k": k, "recall": v, "n": 8} for r, k, v in found
+    ]
+    device = {"processor": "Abacus 9", "cores": 2, "device": "cpu", "dtype": "float32"}
+    facts = {"device": device, "model": "tiny-1", "split": "test", "created": "2026-01-02T03:04"}
+    return {**facts, "seed": seed, "rows": rows, "recall": recall, **more}
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A copy of both pages with a made-up lesson, and a function that stores a result."""
+    for name in readme.PAGES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), encoding="utf-8")
+    cell = {"cell_type": "markdown", "source": ["# Measure\n", "text"]}
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_measure.ipynb").write_text(json.dumps({"cells": [cell]}))
+    (tmp_path / "data" / "results").mkdir()
+
+    def store(name, value):
+        (tmp_path / "data" / "results" / f"{name}.json").write_text(json.dumps(value))
+
+    return tmp_path, store
+
+
+def marked(root: Path, name: str, page="README.md") -> str:
+    """What stands between two markers of a page."""
+    found = {m[2]: m[3] for m in readme.MARKED.finditer((root / page).read_text("utf-8"))}
+    return found[name].strip()
+
+
+def test_the_committed_pages_and_picture_are_as_the_stored_results_say():
+    assert readme.check(ROOT) == []
+
+
+def test_fill_changes_only_what_stands_between_the_markers():
+    filled = readme.fill(PAGE, {"one": "1\n", "two": r"\1 stays" + "\n"})
+    assert filled == (
+        "# Page\n<!-- begin: one -->\n\n1\n\n<!-- end: one -->\nkept\n"
+        "<!-- begin: two -->\n\n\\1 stays\n\n<!-- end: two -->\n"
+    )
+    assert readme.differing(PAGE, {"one": "1\n", "two": "2\n"}) == ["one", "two"]
+    assert readme.differing(filled, {"one": "1\n", "two": "2\n"}) == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [
+        (PAGE.replace(": two", ": six"), "the marker 'six' is unknown; there are: one, two"),
+        (
+            PAGE.replace("end: two", "end: one"),
+            "the marker 'two' has no end; add <!-- end: two -->",
+        ),
+        (PAGE + PAGE, "the marker 'one' stands there twice; leave one"),
+        (PAGE[: PAGE.index("kept")], "the marker 'two' is missing; add its begin and its end"),
+    ],
+)
+def test_a_broken_page_is_named_with_the_mend(page, fault):
+    with pytest.raises(tables.ReadmeError, match=re.escape(fault)):
+        readme.fill(page, {"one": "1\n", "two": "2\n"})
+
+
+def test_without_results_the_page_says_so_and_gives_no_number(course):
+    root, _ = course
+    assert readme.main([], root) == 0 and readme.main(["--check"], root) == 0
+    for name in ("answer", "picture", "headline", "recall", "dose"):
+        assert re.fullmatch(r"Not measured yet: .* holds no `\w+-seed0.json`\.", marked(root, name))
+    assert "Not measured yet: the size of the Python packages" in marked(root, "cost")
+    assert marked(root, "results", "data/README.md") == "No result is stored yet."
+    assert marked(root, "lessons") == "- [Measure](notebooks/01_measure.ipynb)"
+    assert not (root / "docs").exists()
+
+
+def test_a_stored_result_fills_the_page_and_draws_the_picture(course):
+    root, store = course
+    store("headline-seed0", result())
+    doses = [
+        row("facts", "cities", "plain", right=2, passes=20),
+        row("facts", "form", "general", right=9, passes=3),
+    ]
+    store("dose-seed0", result(rows=doses))
+    assert readme.main([], root) == 0 and readme.main(["--check"], root) == 0
+    assert "- the untouched model: valid cards 0 % (0–28), right answers 30 % (11–60), n = 10" in (
+        marked(root, "answer")
+    )
+    headline = marked(root, "headline")
+    assert headline.startswith("Measured on Abacus 9 (2 cores, cpu, float32) with tiny-1, seed 0,")
+    assert (
+        "| base | atlas | plain | – | – | 10 | 0 % (0–28) | 30 % (11–60) | – | – | 41 | 0.46 |"
+        in (headline)
+    )
+    assert "again" not in headline
+    assert marked(root, "recall").splitlines()[2:] == [
+        "| cities | dense | 8 | 50 % | 75 % |",
+        "| cities | hybrid | 8 | 100 % | – |",
+    ]
+    assert marked(root, "dose").splitlines()[-2:] == [
+        "| 3 | – | – | – | 90 % (60–98) |",
+        "| 20 | 20 % (6–51) | – | – | – |",
+    ]
+    picture = marked(root, "picture")
+    assert picture.endswith("](docs/headline.png)") and "\n" not in picture
+    assert "form: valid 9 of 10 (90 %, interval 60 to 98)" in picture
+    assert "| headline-seed0.json | 2026-01-02 | Abacus 9 | 0 | 4 |" in (
+        marked(root, "results", "data/README.md")
+    )
+
+
+def test_the_picture_is_the_same_each_time_and_goes_stale_with_the_numbers(course):
+    root, store = course
+    store("headline-seed0", result())
+    readme.draw(root)
+    files = [root / "docs" / f"headline.{end}" for end in ("png", "svg", "txt")]
+    before = [file.read_bytes() for file in files]
+    readme.draw(root)
+    assert [file.read_bytes() for file in files] == before
+    assert not readme.stale_picture(root)
+    store("headline-seed0", result(rows=[row(right=4)]))
+    assert readme.stale_picture(root)
+
+
+def test_other_seeds_add_the_arms_trained_with_each_seed_and_no_shipped_one(course):
+    root, store = course
+    for seed in readme.SEEDS:
+        store(f"headline-seed{seed}", result(seed))
+    text = readme.readme_values(root)["headline"].split("with the seeds 0, 1, 2:")[1]
+    assert text.strip().splitlines()[2:] == [
+        "| form | atlas | plain | – | 10 | 9, 9, 9 | 0, 1, 2 |",
+    ]
+
+
+def test_the_check_names_what_differs_and_mends_nothing(course, capsys):
+    root, store = course
+    readme.main([], root)
+    before = (root / "README.md").read_text("utf-8")
+    store("timing", {"packages_mb": 812.4, "run_seconds": 600, "machine": "Abacus", "date": "May"})
+    assert readme.main(["--check"], root) == 1
+    assert capsys.readouterr().err == (
+        "README.md: the marker 'cost' differs\nrun: python tools/readme.py\n"
+    )
+    assert (root / "README.md").read_text("utf-8") == before
+
+
+def test_timing_is_told_and_what_is_missing_is_named(course):
+    known = {"packages_mb": 812.4, "run_seconds": 600, "machine": "Abacus", "date": "1 May"}
+    text = tables.cost(known)
+    assert (
+        "812 MB. `make run` takes 10 minutes after the downloads. Measured on Abacus, 1 May."
+        in (text)
+    )
+    assert text.endswith(
+        "Not measured yet: the room of the models, the time with `--quick`, the memory in use.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"), [(42, "42 seconds"), (90, "2 minutes"), (6000, "1.7 hours")]
+)
+def test_times_in_words(seconds, wanted):
+    assert tables.span(seconds) == wanted
+
+
+def test_a_broken_result_is_named(course, capsys):
+    root, _ = course
+    (root / "data" / "results" / "dose-seed0.json").write_text("{")
+    assert readme.main(["--check"], root) == 1
+    assert capsys.readouterr().err == (
+        "dose-seed0.json is not JSON; write it again with the experiment\n"
+    )

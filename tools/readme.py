@@ -1,0 +1,150 @@
+"""Fill what is generated in README.md and data/README.md, and draw docs/headline.
+
+`python tools/readme.py` writes; `python tools/readme.py --check` compares only and names what
+differs. Numbers come from data/results: headline-seedN.json and dose-seed0.json, as
+utils.experiment writes them, and timing.json, an object with the keys run_seconds, quick_seconds,
+packages_mb (downloaded), models_mb (in the cache folder), peak_memory_gib, machine, date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import tables  # noqa: E402
+from tools.tables import ReadmeError, load  # noqa: E402
+from utils import plots  # noqa: E402
+
+SEEDS = (0, 1, 2)
+MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n)(.*?)(<!-- end: \2 -->)", re.DOTALL)
+BEGIN = re.compile(r"<!-- begin: (.*?) -->")
+MEND = "run: python tools/readme.py"
+
+
+def readme_values(root: Path) -> dict[str, str]:
+    """The text of each marker of README.md."""
+    folder = root / "data" / "results"
+    missing = "Not measured yet: `data/results` holds no `{}-seed0.json`.\n".format
+    headlines = load_headlines(folder)
+    names = ("answer", "picture", "headline", "recall")
+    values = dict.fromkeys(names, missing("headline"))
+    if headlines:
+        rows = headlines[0]["rows"]
+        alt = " ".join(tables.words(rows).split())
+        values["answer"] = tables.answer(rows)
+        values["picture"] = f"![{alt}](docs/headline.png)\n"
+        values["headline"] = tables.headline(headlines)
+        values["recall"] = tables.recall(headlines[0]["recall"])
+    curve = load(folder / "dose-seed0.json")
+    values["dose"] = tables.dose(curve) if curve else missing("dose")
+    values["cost"] = tables.cost(load(folder / "timing.json") or {})
+    values["lessons"] = tables.lessons(root / "notebooks")
+    return values
+
+
+def card_values(root: Path) -> dict[str, str]:
+    """The text of each marker of data/README.md."""
+    data = root / "data"
+    return {
+        "sizes": tables.sizes(data),
+        "adapters": tables.adapters(data / "adapters"),
+        "results": tables.stored(data / "results"),
+    }
+
+
+PAGES = {"README.md": readme_values, "data/README.md": card_values}
+
+
+def load_headlines(folder: Path) -> dict[int, dict]:
+    """The stored headlines by seed; {} where that of seed 0 is missing."""
+    found = {seed: load(folder / f"headline-seed{seed}.json") for seed in SEEDS}
+    return {seed: value for seed, value in found.items() if value} if found[0] else {}
+
+
+def fill(page: str, values: dict[str, str]) -> str:
+    """The page with each value between its markers; the rest stays as it is.
+
+    Raises ReadmeError for a marker without an end, one unknown, one missing or one twice.
+    """
+    begun = BEGIN.findall(page)
+    ended = [match[2] for match in MARKED.finditer(page)]
+    for name in begun:
+        if name not in values:
+            raise ReadmeError(f"the marker {name!r} is unknown; there are: {', '.join(values)}")
+        if name not in ended:
+            raise ReadmeError(f"the marker {name!r} has no end; add <!-- end: {name} -->")
+        if begun.count(name) > 1:
+            raise ReadmeError(f"the marker {name!r} stands there twice; leave one")
+    for name in values:
+        if name not in begun:
+            raise ReadmeError(f"the marker {name!r} is missing; add its begin and its end")
+    return MARKED.sub(lambda m: f"{m[1]}\n{values[m[2]]}\n{m[4]}", page)
+
+
+def differing(page: str, values: dict[str, str]) -> list[str]:
+    """The markers between which a page does not hold what it should."""
+    wanted = fill(page, values)
+    pairs = zip(MARKED.finditer(page), MARKED.finditer(wanted), strict=True)
+    return [was[2] for was, is_ in pairs if was[3] != is_[3]]
+
+
+def stale_picture(root: Path) -> bool:
+    """True when docs/headline is missing, or shows other numbers than the stored result."""
+    headlines = load_headlines(root / "data" / "results")
+    if not headlines:
+        return False
+    png, svg, txt = (root / "docs" / f"headline.{end}" for end in ("png", "svg", "txt"))
+    if not (png.is_file() and svg.is_file() and txt.is_file()):
+        return True
+    return txt.read_text("utf-8") != tables.words(headlines[0]["rows"])
+
+
+def draw(root: Path) -> None:
+    """Draw docs/headline.png, .svg and .txt from the stored result; the same bytes each time."""
+    import matplotlib
+
+    if headlines := load_headlines(root / "data" / "results"):
+        with matplotlib.rc_context({"svg.hashsalt": "form-and-facts"}):
+            plots.headline_picture(headlines[0]["rows"], root / "docs")
+
+
+def check(root: Path) -> list[str]:
+    """A sentence for each marker, and for the picture, that is not as the stored results say."""
+    faults = []
+    for name, make in PAGES.items():
+        page = (root / name).read_text("utf-8")
+        faults += [f"{name}: the marker {m!r} differs" for m in differing(page, make(root))]
+    return faults + (["docs/headline: the picture differs"] if stale_picture(root) else [])
+
+
+def write(root: Path) -> None:
+    """Fill both pages and draw the picture."""
+    for name, make in PAGES.items():
+        path = root / name
+        filled = fill(path.read_text("utf-8"), make(root))
+        path.write_text(filled, encoding="utf-8", newline="\n")
+    if stale_picture(root):
+        draw(root)
+
+
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Write the pages, or with --check compare them: 0 when all is well, else 1 and the reasons."""
+    try:
+        if "--check" not in arguments:
+            write(root)
+            return 0
+        faults = check(root)
+    except ReadmeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if faults:
+        print(*faults, MEND, sep="\n", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
