@@ -60,7 +60,8 @@ def judge(text: str, question: Question, passages: Sequence[Passage] = ()) -> Ve
     card = _card(text)
     abstained = card.answer is None if card else _refuses(text)
     right = _right(text, card, question.answer, abstained)
-    source = card.source == question.source if card and passages and has_source(question) else None
+    judged = card is not None and passages and has_source(question)
+    source = card.source == question.source if judged else None
     diagnosis = None if right else _diagnose(text, card, abstained, question, passages)
     return Verdict(card is not None, right, source, abstained, diagnosis, card)
 
