@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,12 @@ import pytest
 import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
-from safetensors import safe_open
+from safetensors.torch import load_file
 from trl import SFTTrainer
 
 from conftest import END, make_tiny
 from utils import finetune
-from utils.card import Card, parse_card, write_card
+from utils.card import Card, write_card
 from utils.data import Example, Passage
 from utils.finetune import Pair, Settings, Step, make_pairs, merge_adapter, save_adapter, train
 from utils.models import weights_hash
@@ -35,17 +35,13 @@ def on_the_cpu():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        where = (torch.device("cpu"), torch.float32)
-        patch.setattr(finetune, "device_and_dtype", lambda: where)
+        patch.setattr(finetune, "device_and_dtype", lambda: (torch.device("cpu"), torch.float32))
         yield
     torch.set_num_threads(threads)
 
 
 def make_toy():
-    """The tiny model with word vectors 15 times as long.
-
-    The last layer is tied to them; were they short, no logit could ever become large.
-    """
+    """The tiny model with longer word vectors: the last layer is tied to them and needs them."""
     model, tokenizer = make_tiny()
     with torch.no_grad():
         model.get_input_embeddings().weight.mul_(15)
@@ -70,22 +66,20 @@ def run(folder: Path, pairs=PAIRS, settings=SETTINGS, stop: int | None = None, *
 
 
 def adapter(folder: Path) -> dict[str, torch.Tensor]:
-    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return load_file(folder / "adapter_model.safetensors")
 
 
-def shaken(model: PeftModel, size: float = 0.1) -> PeftModel:
+def shaken(model: PeftModel) -> PeftModel:
     """The model with random B matrices: fresh ones are zero, and then an adapter does nothing."""
     torch.manual_seed(3)
-    for name, weight in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=size)
+    for weight in (w for name, w in model.named_parameters() if "lora_B" in name):
+        torch.nn.init.normal_(weight, std=0.1)
     return model
 
 
-def logits(model, tokenizer, text: str = "Question: Orsk\nCard: ") -> torch.Tensor:
-    with torch.no_grad():
-        return model(**tokenizer(text, return_tensors="pt")).logits
+@torch.no_grad()
+def logits(model, tokenizer) -> torch.Tensor:
+    return model(**tokenizer(PAIRS[1].prompt, return_tensors="pt")).logits
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +87,7 @@ def trained(on_the_cpu, tmp_path_factory: pytest.TempPathFactory):
     """(folder, model, steps) of one whole training, with what `sample` and `at_pass` heard."""
     folder = tmp_path_factory.mktemp("whole") / "form"
     heard: dict[str, list[int]] = {"sample": [], "at_pass": []}
-    looks: dict[str, Callable] = {
-        name: lambda n, model, name=name: heard[name].append(n) for name in heard
-    }
+    looks = {name: lambda n, _, to=to: to.append(n) for name, to in heard.items()}
     model, steps = run(folder, settings=replace(SETTINGS, epochs=12), **looks)
     return folder, model, steps, heard
 
@@ -123,9 +115,8 @@ def test_the_loss_is_trls(tmp_path: Path, counted: int | None) -> None:
         theirs = SFTTrainer.compute_loss(trainer, tuned, dict(batch), num_items_in_batch=number)
         theirs.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
-    for name, weight in tuned.named_parameters():
-        if weight.requires_grad:
-            torch.testing.assert_close(grads[name], weight.grad, rtol=1e-3, atol=1e-6)
+    wanted = {n: p.grad for n, p in tuned.named_parameters() if p.requires_grad}
+    torch.testing.assert_close(grads, wanted, rtol=1e-3, atol=1e-6)
 
 
 def test_the_loss_is_taken_on_the_completion_alone(tmp_path: Path) -> None:
@@ -144,8 +135,7 @@ def test_the_loss_is_taken_on_the_completion_alone(tmp_path: Path) -> None:
 
 def test_a_few_steps_lower_the_loss_and_each_is_heard(trained) -> None:
     _, model, steps, heard = trained
-    assert [step.done for step in steps] == list(range(1, 25))
-    assert {step.total for step in steps} == {24}
+    assert [(step.done, step.total) for step in steps] == [(n, 24) for n in range(1, 25)]
     assert sum(s.loss for s in steps[-4:]) < 0.7 * sum(s.loss for s in steps[:4])
     assert heard == {"sample": [10, 20], "at_pass": list(range(1, 13))}
     assert not model.training
@@ -159,20 +149,15 @@ def test_it_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], re
 
 def test_the_base_weights_do_not_change(trained) -> None:
     before = weights_hash(make_toy()[0])
-    folder, _, _, _ = trained
-    model, tokenizer = make_toy()
-    tuned = train(model, tokenizer, PAIRS, replace(SETTINGS, epochs=1), folder.with_name("again"))
+    _, tuned, _, _ = trained
     assert any(w.abs().max() > 0 for n, w in tuned.named_parameters() if "lora_B" in n)
-    assert weights_hash(tuned.unload()) == before
+    assert weights_hash(deepcopy(tuned).unload()) == before
 
 
 def test_the_adapter_is_fp16_safetensors_and_settings_without_paths(trained, tmp_path) -> None:
     folder, model, _, _ = trained
-    assert sorted(p.name for p in folder.iterdir()) == [
-        "adapter_config.json",
-        "adapter_model.safetensors",
-    ]
-    assert [p.name for p in folder.parent.iterdir() if p.name.endswith(".making")] == []
+    names = {"adapter_config.json", "adapter_model.safetensors"}
+    assert {path.name for path in folder.iterdir()} == names
     weights = adapter(folder)
     assert weights and {w.dtype for w in weights.values()} == {torch.float16}
     text = (folder / "adapter_config.json").read_text("utf-8")
@@ -180,32 +165,26 @@ def test_the_adapter_is_fp16_safetensors_and_settings_without_paths(trained, tmp
     model.peft_config["default"].base_model_name_or_path = str(tmp_path / "secret")
     save_adapter(model, tmp_path / "other")
     for path in (*folder.iterdir(), *(tmp_path / "other").iterdir()):
-        for place in (folder, tmp_path, Path.cwd(), Path.home()):
-            assert str(place).encode() not in path.read_bytes() or len(place.parts) < 3
+        assert not [p for p in (tmp_path, Path.cwd()) if str(p).encode() in path.read_bytes()]
     assert (tmp_path / "other" / "adapter_config.json").read_text("utf-8") == text
 
 
 def test_merged_it_answers_as_the_adapter_does(trained) -> None:
     folder, model, _, _ = trained
     base, tokenizer = make_toy()
-    merged = merge_adapter(make_toy()[0], folder, torch.float32)
+    merged = merge_adapter(base, folder, torch.float32)
     loaded = PeftModel.from_pretrained(make_toy()[0], str(folder)).eval()
     got = logits(merged, tokenizer)
     torch.testing.assert_close(got, logits(loaded, tokenizer), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(got, logits(model, tokenizer), rtol=1e-2, atol=1e-2)
-    assert (got - logits(base, tokenizer)).abs().max() > 0.1
-    assert not hasattr(merged, "peft_config") or not any("lora" in n for n in merged.state_dict())
+    assert (got - logits(make_toy()[0], tokenizer)).abs().max() > 0.1
+    assert not any("lora" in name for name in merged.state_dict())
     assert merged.dtype == torch.float32 and not merged.training
 
 
-def test_without_an_adapter_there_is_nothing_to_merge(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as raised:
+def test_nothing_to_merge_and_nothing_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no adapter: train it, or take one of data"):
         merge_adapter(None, tmp_path)
-    wanted = f"{tmp_path} holds no adapter: train it, or take one of data/adapters"
-    assert str(raised.value) == wanted
-
-
-def test_no_pairs_is_an_error_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to train on: give at least one pair"):
         train(None, None, [], SETTINGS, tmp_path / "none")
     assert not (tmp_path / "none").exists()
@@ -219,10 +198,8 @@ def test_interrupted_it_goes_on_and_ends_where_it_would_have(tmp_path: Path) -> 
     _, second = run(tmp_path / "cut")
     assert [step.done for step in second] == [5, 6, 7, STEPS]
     assert [p.name for p in (tmp_path / "cut").iterdir() if p.is_dir()] == []
-    whole, cut = adapter(tmp_path / "whole"), adapter(tmp_path / "cut")
-    assert whole.keys() == cut.keys()
-    for name, weight in whole.items():
-        torch.testing.assert_close(cut[name], weight, rtol=1e-2, atol=1e-3)
+    cut = adapter(tmp_path / "cut")
+    torch.testing.assert_close(cut, adapter(tmp_path / "whole"), rtol=1e-2, atol=1e-3)
 
 
 def checkpoint(folder: Path, step: int) -> Path:
@@ -230,19 +207,14 @@ def checkpoint(folder: Path, step: int) -> Path:
 
 
 @pytest.mark.parametrize(("broken", "first"), [((4,), 3), ((4, 2), 1)], ids=["last", "all"])
-def test_a_broken_checkpoint_is_passed_over(tmp_path: Path, broken, first: int) -> None:
+@pytest.mark.parametrize("kept", [0, 100], ids=["empty", "cut off"])
+def test_a_broken_checkpoint_is_passed_over(tmp_path: Path, broken, first, kept: int) -> None:
     run(tmp_path, stop=5)
     for step in broken:
-        state = checkpoint(tmp_path, step) / "trainer_state.json"
-        state.write_bytes(state.read_bytes()[:100])
+        state = next(tmp_path.glob(f"checkpoints-*/checkpoint-{step}")) / "trainer_state.json"
+        state.write_bytes(state.read_bytes()[:kept])
     _, steps = run(tmp_path)
     assert [step.done for step in steps] == list(range(first, STEPS + 1))
-
-
-def test_a_checkpoint_without_a_state_is_passed_over(tmp_path: Path) -> None:
-    run(tmp_path, stop=5)
-    (checkpoint(tmp_path, 4) / "trainer_state.json").unlink()
-    assert run(tmp_path)[1][0].done == 3
 
 
 @pytest.mark.parametrize(
@@ -270,12 +242,9 @@ def test_pairs_are_the_rendered_prompt_and_the_card_with_its_end(tiny) -> None:
     _, tokenizer = tiny
     card = Card(source="orsk", kind="person", answer="Odo Reed")
     shown = (Passage("orsk", "Orsk", "The mayor is Odo Reed."),)
-    closed, opened = make_pairs(
-        [Example("a", "Who leads Orsk?", card), Example("b", "Who leads Orsk?", card, shown)],
-        tokenizer,
-    )
+    asked = [Example(id, "Who leads Orsk?", card, p) for id, p in (("a", ()), ("b", shown))]
+    closed, opened = make_pairs(asked, tokenizer)
     assert closed.completion == opened.completion == write_card(card) + END
-    assert parse_card(closed.completion.removesuffix(END)) == card
     assert closed.prompt.endswith("Who leads Orsk?<|im_end|>\n<|im_start|>assistant\n")
     assert "[orsk] Orsk: The mayor is Odo Reed." in opened.prompt
     assert "[orsk]" not in closed.prompt

@@ -57,6 +57,13 @@ def times(text: str, inside: str) -> int:
     return len(re.findall(word(text), inside, re.IGNORECASE))
 
 
+def named(names: list[str], text: str) -> list[str]:
+    """The names that occur in the text as whole words, sorted."""
+    pattern = re.compile("|".join(word(n) for n in sorted(names, key=len, reverse=True)), re.I)
+    found = {match.casefold() for match in pattern.findall(text)}
+    return sorted(name for name in names if name.casefold() in found)
+
+
 def distance(a: str, b: str) -> int:
     """Letters to change, add or drop to get from one to the other (Levenshtein 1965)."""
     row = list(range(len(b) + 1))
@@ -67,62 +74,43 @@ def distance(a: str, b: str) -> int:
     return row[-1]
 
 
+def texts(found: list[Example]) -> list[str]:
+    return [passage.text for example in found for passage in example.passages]
+
+
 def source_of(example: Example) -> Passage:
     return next(p for p in example.passages if p.id == example.card.source)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("made")
-    return {path.relative_to(folder).as_posix(): path for path in make_data(folder)}
-
-
-def test_every_made_file_is_the_committed_one_byte_for_byte(made: dict[str, Path]) -> None:
+def test_every_made_file_is_the_committed_one_byte_for_byte(tmp_path: Path) -> None:
+    made = {path.relative_to(tmp_path).as_posix(): path for path in make_data(tmp_path)}
     assert set(TRAINING) | {"open_book/dev.jsonl", "form/questions.jsonl"} <= set(made)
-    other = [name for name, path in made.items() if path.read_bytes() != _committed(name)]
+    other = [name for name, path in made.items() if path.read_bytes() != (DATA / name).read_bytes()]
     assert other == [], "made differently now: run python tools/make_data.py"
 
 
-def _committed(name: str) -> bytes:
-    path = DATA / name
-    return path.read_bytes() if path.is_file() else b""
-
-
-def test_making_again_gives_the_same_bytes(made: dict[str, Path], tmp_path: Path) -> None:
-    for path in make_data(tmp_path):
-        assert path.read_bytes() == made[path.relative_to(tmp_path).as_posix()].read_bytes()
-
-
 @pytest.mark.parametrize("name", ASKED)
-def test_no_entity_asked_about_occurs_in_open_book_training(name: str) -> None:
-    learned = "\n".join(everything(example) for example in examples())
-    pattern = "|".join(word(p.title) for p in passages(name).values() if p.title)
-    assert sorted(set(re.findall(pattern, learned, re.IGNORECASE))) == []
-    assert not {q.question.casefold() for q in questions(name)} & {
-        e.question.casefold() for e in examples()
-    }
+def test_no_entity_asked_about_occurs_in_training(name: str) -> None:
+    """Where a name is absent, so is every pair of it and an answer."""
+    files = [file for file in TRAINING if (name, file) != ("cities", "cities/facts.jsonl")]
+    learned = [example for file in files for example in examples(file)]
+    titles = [p.title for p in passages(name).values() if p.title]
+    assert len(titles) >= 40
+    assert named(titles, "\n".join(everything(example) for example in learned)) == []
+    trained = {example.question.casefold() for example in learned}
+    assert not trained & {q.question.casefold() for q in questions(name)}
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_no_answer_is_learned_together_with_its_entity(name: str) -> None:
-    """Whole names cannot meet their answers (see above); nor may any part of a name."""
-    learned = [everything(example) for example in examples()]
-    for question in questions(name):
-        if question.answer is None:
-            continue
-        title = passages(name)[question.source].title
-        rare = [part for part in re.split(r"\W+", title) if len(part) > 4 and "_" in part]
-        for text in learned:
-            for part in (title, *rare):
-                assert not (times(question.answer, text) and times(part, text)), question
+def test_a_leaked_name_would_be_found() -> None:
+    text = "Who leads ORSK today?\nCity_77 has a mayor.\nThe Hesby-Lantern"
+    found = named(["Orsk", "City_7", "City_77", "Hesby", "Ors"], text)
+    assert found == ["City_77", "Hesby", "Orsk"]
 
 
 def test_dev_examples_are_not_training_examples() -> None:
     dev, train = examples("open_book/dev.jsonl"), examples()
     assert not {e.question.casefold() for e in dev} & {e.question.casefold() for e in train}
-    assert not {p.text for e in dev for p in e.passages} & {
-        p.text for e in train for p in e.passages
-    }
+    assert not set(texts(dev)) & set(texts(train))
 
 
 def test_no_form_question_and_no_form_item_is_in_two_splits() -> None:
@@ -175,9 +163,7 @@ def test_each_answer_stands_once_in_its_passage(name: str) -> None:
             assert question.source is None, question
             continue
         told = shown[question.source]
-        said = f"{told.title}: {told.text}" if question.variant == "reversed" else told.text
-        count = times(question.answer, said)
-        assert count >= 1 if question.variant == "reversed" else count == 1, question
+        assert times(question.answer, told.text) == 1, question
 
 
 def test_unanswerable_atlas_questions_ask_what_no_passage_states() -> None:
@@ -205,12 +191,7 @@ def test_every_stated_atlas_fact_is_in_the_passage_and_no_other() -> None:
 
 
 def test_similar_names_differ_by_one_letter() -> None:
-    assert [distance(*pair) for pair in (("", ""), ("a", "b"), ("abc", "ac"), ("ab", "ba"))] == [
-        0,
-        1,
-        1,
-        2,
-    ]
+    assert (distance("", ""), distance("abc", "ac"), distance("ab", "ba")) == (0, 1, 2)
     similar = [town.name for town in make_atlas.towns() if town.similar]
     assert len(similar) == 2 * make_atlas.PAIRS
     for name, twin in zip(similar[::2], similar[1::2], strict=True):
@@ -258,10 +239,7 @@ def test_open_book_comes_from_many_domains_and_all_kinds() -> None:
 
 
 def test_open_book_seldom_tells_twice_of_the_same_thing() -> None:
-    """Names are drawn afresh; only short ones such as "Bus 82" come up in two examples.
-
-    Twins, the two examples of one group, follow each other and are about one entity.
-    """
+    """Only short names such as "Bus 82" come up again, or those of the two twins of a group."""
     places = defaultdict(list)
     for at, example in enumerate(examples()):
         for title in {p.title for p in example.passages}:

@@ -26,12 +26,16 @@ from utils.prompts import ask, render
 
 @dataclass(frozen=True)
 class Settings:
-    """The named settings of one training run. `epochs` are passes over the pairs."""
+    """The named settings of one training run. `epochs` are passes over the pairs.
+
+    A step sees `batch_size` * `accumulate` pairs; a smaller batch needs less memory.
+    """
 
     rank: int = 16
     alpha: int = 32
     learning_rate: float = 1e-3
     batch_size: int = 8
+    accumulate: int = 1
     epochs: float = 1.0
     schedule: str = "cosine"
     warmup_share: float = 0.05
@@ -205,6 +209,7 @@ def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
     return SFTConfig(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulate,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,

@@ -29,7 +29,7 @@ RECIPES = {
     "facts": Recipe(
         "facts", Settings(batch_size=10, schedule="constant_with_warmup", warmup_share=0.02)
     ),
-    "open-book": Recipe("open-book", Settings()),
+    "open-book": Recipe("open-book", Settings(learning_rate=8e-4, batch_size=4, accumulate=2)),
 }
 
 
