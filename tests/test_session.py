@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from test_retrieve import FakeEmbedder
-from utils import experiment, models, recipes, runner
+from utils import experiment, finetune, models, recipes, runner
 from utils.datasets import training_examples
 
 ROW = set(
@@ -34,17 +36,13 @@ def saved(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def tiny_machine(saved: Path, monkeypatch: pytest.MonkeyPatch):
     """The tiny model on one thread, an embedder that needs no model, eight training examples."""
-    import torch
-
-    from utils import finetune
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setenv("FORM_AND_FACTS_MODEL", str(saved))
     monkeypatch.setenv("FORM_AND_FACTS_EMBEDDER", "nobody/fake-embedder")
     monkeypatch.setattr(models, "load_embedder", FakeEmbedder)
+    where = (torch.device("cpu"), torch.float32)
     for module in (models, finetune, recipes):
-        where = (torch.device("cpu"), torch.float32)
         monkeypatch.setattr(module, "device_and_dtype", lambda: where)
     monkeypatch.setattr(recipes, "training_examples", lambda name: training_examples(name)[:8])
     yield
@@ -147,14 +145,18 @@ def test_a_broken_row_on_disk_is_asked_again(tmp_path: Path, asked) -> None:
     assert run(tmp_path, *TWO_ARMS) == 0 and asked == ["base"]
 
 
-def test_an_adapter_is_trained_once_and_told_as_trained(tmp_path: Path, asked, capsys) -> None:
+def test_an_adapter_is_trained_once_and_told_as_trained(tmp_path: Path, asked, monkeypatch) -> None:
     arguments = ["--arms", "form", "--datasets", "cities", "--limit", "2"]
     assert run(tmp_path, *arguments) == 0
     assert read(tmp_path / "headline.json")["rows"][0]["adapter"] == "trained"
     kept = next(tmp_path.rglob("adapter_model.safetensors"))
     written = kept.stat().st_mtime_ns
-    assert run(tmp_path, *arguments, "--split", "test", "--limit", "1") == 0
+    assert run(tmp_path, *arguments, "--limit", "1") == 0
     assert kept.stat().st_mtime_ns == written and asked == ["form", "form"]
+    other = replace(recipes.RECIPES["form"], settings=finetune.Settings(rank=2))
+    monkeypatch.setitem(recipes.RECIPES, "form", other)
+    assert run(tmp_path, *arguments) == 0
+    assert asked == ["form"] * 3 and len([*tmp_path.rglob("adapter_config.json")]) == 2
 
 
 def test_the_dose_curve_is_one_training(tmp_path: Path, asked, monkeypatch) -> None:

@@ -204,8 +204,7 @@ def _lora(settings: Settings) -> LoraConfig:
 
 
 def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
-    """TRL's settings. With bf16 the frozen weights are bf16 and the adapter stays fp32: Adam's
-    second moment cannot decay in bf16 (docs/log.md)."""
+    """TRL's settings. With bf16 the frozen weights are bf16, the adapter and Adam stay fp32."""
     return SFTConfig(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,

@@ -28,9 +28,9 @@ class Verdict:
 
     valid: a card and nothing else. right: the gold answer, or rightly none. source: the right
     passage was named; None where no card was written, no passage shown, or none is known.
-    abstained: a card
-    without an answer, or prose that says so; never a broken card. diagnosis: why a wrong
-    answer is wrong, one of form, retrieval, reading, abstained; None for a right one.
+    abstained: a card without an answer, or prose that says so; never a broken card.
+    diagnosis: why a wrong answer is wrong, one of form, retrieval, reading, abstained; None for
+    a right one.
     """
 
     valid: bool

@@ -13,7 +13,7 @@ from utils.generate import Completion, generate
 from utils.measure import has_source, judge, misses, rate
 from utils.prompts import chain_card, chain_kind, closed_book, few_shot, render
 from utils.rag import Answer, answer_all, find_passages
-from utils.retrieve import Retriever, recall_at_k
+from utils.retrieve import METHODS, Retriever, recall_at_k
 
 SHOTS = 5
 PROSE_TOKENS, CARD_TOKENS = 40, 64
@@ -154,7 +154,7 @@ def recall_rows(library: Library, names: Sequence[str], limit=None, split="test"
     rows = []
     for name in names:
         asked = [q for q in library.load(name).ask("plain", split, limit) if q.source]
-        for method in ("dense", "lexical", "hybrid"):
+        for method in METHODS if asked else ():
             found = library.retriever(name).search([q.question for q in asked], 5, method)
             for k in RECALL_AT:
                 value = recall_at_k(found, [q.source for q in asked], k)

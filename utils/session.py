@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from utils import models, plots, report, runner
 from utils.arms import OWN, Arm, Task, choose
-from utils.data import Question, load_questions
+from utils.data import DataError, Question, load_questions
 from utils.datasets import Dataset, load_dataset
 from utils.documents import load_documents
 from utils.rag import Answer
@@ -109,9 +109,14 @@ def run_dose(options: Options, doses: tuple[int, ...]) -> list[dict]:
 
 
 def run_own(options: Options) -> list[dict]:
-    """The reading arms on documents and questions of one's own; results/own.json."""
+    """The reading arms on documents and questions of one's own; results/own.json.
+
+    Raises DataError for files without a passage or a question.
+    """
     passages = load_documents(options.passages)
     questions = [replace(q, variant="own", split="own") for q in load_questions(options.questions)]
+    if not questions:
+        raise DataError(f"{options.questions}: holds no question: give at least one")
     own = Dataset("own", passages, questions)
     library = runner.Library(lambda name: own, functools.cache(models.load_embedder))
     screen = Screen(f"{options.passages}: {len(passages)} passages, {len(questions)} questions")

@@ -65,9 +65,8 @@ class Stage:
 
     def trained(self) -> Path:
         """The folder of adapters trained with this seed, model, data and these recipes."""
-        made = {name: asdict(recipe) for name, recipe in recipes.RECIPES.items()}
         source = self.options.model or models.model_source()
-        parts = json.dumps([made, source, data_hash()], sort_keys=True)
+        parts = json.dumps([_recipes(), source, data_hash()], sort_keys=True)
         key = hashlib.sha256(parts.encode()).hexdigest()[:10]
         return self.options.out / "adapters" / f"{key}-seed{self.options.seed}"
 
@@ -103,11 +102,17 @@ class Stage:
         return self.base
 
 
+def _recipes() -> dict:
+    """Every recipe as a plain dict, to be hashed."""
+    return {name: asdict(recipe) for name, recipe in recipes.RECIPES.items()}
+
+
 def kept_rows(options: Options) -> Path:
     """The folder of this run's finished rows: another for all that changes a result."""
     sources = [options.model or models.model_source(), models.embedder_source()]
     asked = [options.seed, options.limit, options.quick, options.train, options.split]
-    parts = json.dumps([asked, sources, data_hash(), _hash_files("adapters/*/*.safetensors")])
+    shipped = _hash_files("adapters/*/*.safetensors")
+    parts = json.dumps([asked, sources, data_hash(), shipped, _recipes()], sort_keys=True)
     return options.out / "rows" / hashlib.sha256(parts.encode()).hexdigest()[:12]
 
 
