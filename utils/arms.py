@@ -68,6 +68,8 @@ ARMS: tuple[Arm, ...] = (
     Arm("open-book", "open-book", "closed", _closed("atlas", "cities", "library")),
     Arm("open-book+rag", "open-book", "rag", _found(*READ)),
 )
+# The base model asked for the card in words: beside the table, for whoever says it was not asked.
+INSTRUCTED = Arm("base", None, "instructed", (Task("form", "plain"),))
 NAMES = tuple(dict.fromkeys(arm.name for arm in ARMS))
 OWN = ("base+rag", "form+rag", "open-book", "open-book+rag")
 

@@ -11,7 +11,7 @@ from utils.data import Example, Passage, Question
 from utils.datasets import Dataset, training_examples
 from utils.generate import Completion, generate
 from utils.measure import has_source, judge, misses, rate
-from utils.prompts import chain_card, chain_kind, closed_book, few_shot, render
+from utils.prompts import chain_card, chain_kind, closed_book, few_shot, instructed, render
 from utils.rag import Answer, answer_all, find_passages
 from utils.retrieve import METHODS, Retriever, recall_at_k
 
@@ -64,6 +64,8 @@ def ask_all(arm: Arm, model, tokenizer, questions, shown, tick: Tick) -> list[An
     """Ask with the arm's prompt; base models write prose and are cut earlier."""
     if arm.prompt == "chain":
         return ask_chain(model, tokenizer, questions, tick)
+    if arm.prompt == "instructed":
+        return answer_all(model, tokenizer, questions, None, instructed, CARD_TOKENS, tick)
     if arm.prompt == "few-shot":
         examples = shots()
 

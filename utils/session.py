@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils import models, plots, report, runner
-from utils.arms import OWN, Arm, Task, choose
+from utils.arms import INSTRUCTED, OWN, Arm, Task, choose
 from utils.data import DataError, Question, load_questions
 from utils.datasets import Dataset, load_dataset
 from utils.documents import load_documents
@@ -31,14 +31,17 @@ def run_arms(options: Options) -> dict:
     kept = kept_rows(options)
     before = _hash_base(stage) if any(arm.prompt == "rag" for arm in arms) else None
     answers = []
+    told = None
     with screen.open():
         for arm in arms:
             for row in run_arm(arm, stage, library, kept, answers):
                 screen.add(row)
+        if any(arm.name == "base" and Task("form") in arm.tasks for arm in arms):
+            told = next(run_arm(INSTRUCTED, stage, library, kept, []), None)
     searched = {t.dataset: None for arm in arms for t in arm.tasks if t.retriever}
     recall = runner.recall_rows(library, list(searched), options.limit, options.split)
     weights = {"before_rag": before, "after_rag": before and _hash_base(stage)}
-    found = _headline(stage, screen.rows, recall, weights)
+    found = {**_headline(stage, screen.rows, recall, weights), "instructed": told}
     report.write_json(options.out / "headline.json", found)
     text = plots.headline_picture(screen.rows, options.out)
     screen.say(f"{text}Written: {options.out / 'headline.json'} and the picture beside it.")
@@ -46,11 +49,10 @@ def run_arms(options: Options) -> dict:
     return found
 
 
-def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> list[dict]:
-    """The arm's rows, one a task; rows already on disk are taken from there."""
-    rows = []
+def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> Iterator[dict]:
+    """The arm's rows, one a task, as they are done; rows already on disk are taken from there."""
     for task in arm.tasks:
-        parts = (arm.name, arm.passes, task.dataset, task.variant)
+        parts = (arm.name, arm.prompt, arm.passes, task.dataset, task.variant)
         path = kept / ("_".join(str(part) for part in parts) + ".json")
         row = None if stage.options.answers else report.read_json(path)
         if row is None and not _questions(task, stage.options, library):
@@ -60,8 +62,7 @@ def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> list[
             row, given = _fresh(arm, task, stage, library)
             report.write_json(path, row)
             answers += [(arm.name, answer) for answer in given]
-        rows.append(row)
-    return rows
+        yield row
 
 
 def _questions(task: Task, options: Options, library: runner.Library) -> list[Question]:
