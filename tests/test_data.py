@@ -91,6 +91,12 @@ def other(row: dict, **values) -> str:
     return json.dumps({k: v for k, v in {**row, **values}.items() if v is not ...})
 
 
+def test_keys_of_ones_own_are_passed_over(tmp_path: Path):
+    path = tmp_path / "own.jsonl"
+    path.write_text(other(PASSAGE, topic="ferries", page=3), encoding="utf-8")
+    assert load_passages(path) == [Passage(**PASSAGE)]
+
+
 BROKEN = [
     (load_passages, "{", "not JSON (Expecting property name enclosed in double quotes): mend"),
     (load_passages, "[" * 100_000, "nested too deeply: mend the line"),
@@ -98,7 +104,6 @@ BROKEN = [
     (load_passages, "[1]", "a list, not an object {...}"),
     (load_passages, "null", "a NoneType, not an object {...}"),
     (load_passages, other(PASSAGE, text=...), "the key 'text' is missing"),
-    (load_passages, other(PASSAGE, txt="x"), "unknown key 'txt'; known: id, title, text"),
     (load_passages, other(PASSAGE, text=5), "'text' must be a string, got 5"),
     (load_passages, other(PASSAGE, title=None), "'title' must be a string, got None"),
     (load_passages, other(PASSAGE, id=[]), "'id' must be a string, got []"),
@@ -112,13 +117,16 @@ BROKEN = [
         other(QUESTION, kind="city"),
         "'kind' must be one of number, date, person, place, thing",
     ),
-    (load_questions, other(QUESTION, passages=[]), "unknown key 'passages'; known: id, question,"),
+    (
+        load_questions,
+        other({k: v for k, v in QUESTION.items() if k != "source"}, sorce="p1"),
+        "the key 'sorce' should be 'source'",
+    ),
     (load_examples, other(EXAMPLE, card=...), "the key 'card' is missing"),
     (load_examples, other(EXAMPLE, question=...), "the key 'question' is missing"),
     (load_examples, other(EXAMPLE, question=""), "the question is empty"),
     (load_examples, other(EXAMPLE, id=7), "'id' must be a string, got 7"),
     (load_examples, other(EXAMPLE, split=7), "'split' must be a string, got 7"),
-    (load_examples, other(EXAMPLE, answer="Ann"), "unknown key 'answer'; known: id, question,"),
     (
         load_examples,
         other(EXAMPLE, card="Ann"),

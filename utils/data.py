@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -123,15 +124,19 @@ def _record(kind: type[T], row: dict[str, Any], path: Path, number: int) -> T:
         value = row.get(name)
         if text and name in row and not (isinstance(value, str) or (nullable and value is None)):
             raise DataError(f"{path}, line {number}: {name!r} must be a string, got {value!r}")
-    extra = sorted(set(row) - set(known))
-    if extra:
-        raise DataError(
-            f"{path}, line {number}: unknown key {extra[0]!r}; known: {', '.join(known)}"
-        )
+    _no_misspelling(row, set(known), path, number)
     for name in ("id", "question"):
         if name in known and not row[name].strip():
             raise DataError(f"{path}, line {number}: the {name} is empty")
-    return kind(**row)
+    return kind(**{name: row[name] for name in known if name in row})
+
+
+def _no_misspelling(row: dict[str, Any], known: set[str], path: Path, number: int) -> None:
+    """Keys of one's own are passed over; one that looks like a missing key of ours is not."""
+    for name in sorted(set(row) - known):
+        meant = difflib.get_close_matches(name, known - set(row), n=1, cutoff=0.7)
+        if meant:
+            raise DataError(f"{path}, line {number}: the key {name!r} should be {meant[0]!r}")
 
 
 def _question(row: dict[str, Any], path: Path, number: int) -> Question:
