@@ -75,7 +75,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line above the table; model text is never read as markup."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _draw(self) -> Group:
         return Group(table(self.rows, self.title), self.progress)
