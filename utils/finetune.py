@@ -88,11 +88,8 @@ class CompletionTrainer(SFTTrainer):
         wanted = inputs["labels"][:, 1:]
         kept = wanted != -100
         with self.accelerator.autocast():
-            hidden = causal.model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-            ).last_hidden_state
+            read = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+            hidden = causal.model(**read, use_cache=False).last_hidden_state
             logits = causal.lm_head(hidden[:, :-1][kept])
         count = kept.sum() if num_items_in_batch is None else num_items_in_batch
         return F.cross_entropy(logits.float(), wanted[kept], reduction="sum") / count
