@@ -15,7 +15,7 @@ from utils.data import DATA, DataError
 from utils.fetch import ModelError
 
 RESULTS = DATA.parent / "results"
-QUICK_LIMIT = 20
+QUICK_LIMIT = 10
 
 
 @dataclass(frozen=True)
