@@ -214,8 +214,8 @@ def test_harmless_code_passes(source):
     [
         "cd /home/ada/course",
         "see file:///Users/ada/x.ipynb",
-        '"path": "/root/.cache/hub"',
-        "open('/work/data')",
+        '"path": "/home/ann/.cache/hub"',
+        "open('/Users/ann/data')",
         r"C:\Users\ada\course",
         r'"C:\\Users\\ada"',
     ],
@@ -227,11 +227,11 @@ def test_a_planted_path_is_caught(line):
 @pytest.mark.parametrize(
     "line",
     [
-        "https://example.org/work/about",
-        "~/work/course",
-        "./work/x and ../home/y",
+        "https://example.org/home/about",
+        "~/home/course",
+        "./Users/x and ../home/y",
         "data/home/x",
-        "f'{tmp_path}/work/x'",
+        "f'{tmp_path}/home/x'",
         "/usr/bin/env python3",
         "work / home / root",
     ],
