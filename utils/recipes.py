@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,11 +84,3 @@ def train_adapter(
 
     train(model, tokenizer, pairs, settings, folder / name, tick, sample, keep)
     return Adapter(name, folder / name, "trained")
-
-
-def ship(adapter: Adapter) -> Path:
-    """Copy an adapter to data/adapters, where it comes with the course."""
-    target = SHIPPED / adapter.name
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(adapter.folder, target)
-    return target
