@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
-.PHONY: help setup models lab run test clean
+.PHONY: help setup models lab run build test clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,12 +21,18 @@ lab: models ## open JupyterLab at the first lesson
 run: models ## run the measured experiment; ARGS="--quick" for a short one
 	@$(VENV_PYTHON) -m utils.experiment $(ARGS)
 
+build: setup ## make the notebooks from solutions/*.py
+	@$(VENV_PYTHON) tools/build.py $(ARGS)
+
 test: setup ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
-clean: ## remove .venv, results and caches of tools; the models stay
+clean: ## remove .venv, results and caches of tools; the models and your progress stay
 	@models=$$($(VENV_PYTHON) -c "from utils.cache import cache_folder as f; print(f())" 2>/dev/null); \
-	rm -rf .venv results build .pytest_cache .ruff_cache .hypothesis *.egg-info; \
+	if [ -d results ]; then \
+	find results -mindepth 1 -maxdepth 1 ! -name progress.json -exec rm -rf {} +; \
+	rmdir results 2>/dev/null || true; fi; \
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info; \
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +; \
 	echo "Clean. The fetched models stay in $${models:-the cache folder form-and-facts of this account, or in FORM_AND_FACTS_CACHE}"

@@ -1,0 +1,1 @@
+"""The exercises as data: one TOML a lesson, described in docs/exercises.md."""
