@@ -5,10 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import DynamicCache
 
 from conftest import END, make_tiny
+from utils import decode
 from utils import generate as module
 from utils.generate import Completion, batches, generate
 
@@ -24,8 +27,6 @@ PROMPTS = [
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """The model is too small for two: beside other work they would wait for each other."""
-    import torch
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -38,8 +39,6 @@ def lively():
 
     With small weights and tied ends it repeats its last token, whatever stood before it.
     """
-    import torch
-
     model, tokenizer = make_tiny()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
@@ -57,8 +56,6 @@ def alone(lively, prompt: str, new: int) -> Completion:
 
 def greedy(model, tokenizer, prompt: str, new: int) -> list[int]:
     """The oracle: the whole text through the model once a token, the likeliest taken."""
-    import torch
-
     ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     written: list[int] = []
     with torch.no_grad():
@@ -114,8 +111,6 @@ def test_nothing_asked_nothing_answered(lively) -> None:
 
 def test_it_stops_at_the_end_token() -> None:
     """A model whose last layer always prefers the end token writes nothing at all."""
-    import torch
-
     model, tokenizer = make_tiny(1)
     end = tokenizer.convert_tokens_to_ids(END)
     rows = model.get_output_embeddings().weight.detach().clone()
@@ -126,12 +121,38 @@ def test_it_stops_at_the_end_token() -> None:
         assert (found.text, found.completion_tokens) == ("", 0)
 
 
-@pytest.mark.parametrize(
-    ("tokens", "kept"),
-    [([5, 6, 2, 7], [5, 6]), ([2, 2], []), ([5, 6], [5, 6]), ([], []), ([5, 3, 2], [5])],
-)
-def test_what_follows_an_end_token_is_cut(tokens: list[int], kept: list[int]) -> None:
-    assert module._until(tokens, [2, 3]) == kept
+def library(lively, new: int, ends: list[int]) -> list[list[int]]:
+    """The oracle: transformers' own greedy generation of the batch, cut at the end tokens."""
+    model, tokenizer = lively
+    inputs = tokenizer(PROMPTS, return_tensors="pt", padding=True, padding_side="left")
+    settings = {"do_sample": False, "pad_token_id": tokenizer.pad_token_id, "eos_token_id": ends}
+    out = model.generate(**inputs, max_new_tokens=new, **settings)
+    rows = out[:, inputs["input_ids"].shape[1] :].tolist()
+    stops = [[i for i, token in enumerate(row) if token in ends] for row in rows]
+    return [row[: stop[0]] if stop else row for row, stop in zip(rows, stops, strict=True)]
+
+
+@pytest.mark.parametrize("drop_at", [0.75, 1.0, 0.0])
+def test_a_batch_is_decoded_as_transformers_does(lively, drop_at, monkeypatch) -> None:
+    """Rows end at different steps, and are dropped early, at once, or never."""
+    model, tokenizer = lively
+    monkeypatch.setattr(decode, "DROP_AT", drop_at)
+    free = library(lively, 12, [tokenizer.eos_token_id])
+    ends = sorted({free[0][3], free[1][6], tokenizer.eos_token_id})
+    wanted = library(lively, 12, ends)
+    assert len({len(row) for row in wanted}) >= 3
+    inputs = tokenizer(PROMPTS, return_tensors="pt", padding=True, padding_side="left")
+    with torch.inference_mode():
+        assert decode.decode(model, inputs, 12, ends) == wanted
+
+
+def test_a_model_with_sliding_layers_keeps_its_own_cache() -> None:
+    plain = SimpleNamespace(layer_types=["full_attention"] * 3, num_hidden_layers=3)
+    assert [layer.length for layer in decode._cache(plain, 9).layers] == [9] * 3
+    sliding = make_tiny()[0].config
+    sliding.layer_types = ["full_attention", "sliding_attention"]
+    sliding.sliding_window = 8
+    assert isinstance(decode._cache(sliding, 9), DynamicCache)
 
 
 @pytest.mark.parametrize(

@@ -61,29 +61,17 @@ def batches(lengths: Sequence[int], new: int, budget: int = TOKENS_IN_A_BATCH) -
 
 
 def _run(model, tokenizer, ids: list[list[int]], new: int) -> list[list[int]]:
-    """Token ids written for each prompt of a batch, up to and without the end token."""
+    """Token ids written for each prompt of a batch, up to the end token."""
     import torch
 
+    from utils.decode import decode
+
     inputs = tokenizer.pad({"input_ids": ids}, padding_side="left", return_tensors="pt")
-    inputs = inputs.to(model.device)
-    ends = _end_tokens(model, tokenizer)
     with torch.inference_mode():
-        out = model.generate(
-            **inputs,
-            max_new_tokens=new,
-            do_sample=False,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=ends,
-        )
-    return [_until(row, ends) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
+        return decode(model, inputs.to(model.device), new, _end_tokens(model, tokenizer))
 
 
 def _end_tokens(model, tokenizer) -> list[int]:
     """The end tokens: the tokenizer's, and those of the model's generation settings."""
     named = getattr(model.generation_config, "eos_token_id", None) or []
     return sorted({tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])})
-
-
-def _until(tokens: list[int], ends: list[int]) -> list[int]:
-    stops = [i for i, token in enumerate(tokens) if token in ends]
-    return tokens[: stops[0]] if stops else tokens
