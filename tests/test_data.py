@@ -20,6 +20,7 @@ from utils.data import (
     load_passages,
     load_questions,
     read_lines,
+    write_examples,
     write_lines,
 )
 
@@ -77,6 +78,16 @@ def test_what_a_line_may_leave_out(tmp_path: Path) -> None:
     assert load_questions(path) == [Question("a", "Who?", "Ann", None, None, "plain", "test")]
     path.write_text(json.dumps(EXAMPLE), encoding="utf-8")
     assert load_examples(path) == [Example("a", "Who?", Card(**CARD), (), "train")]
+
+
+def test_shared_passages_are_written_once(tmp_path: Path) -> None:
+    shown = (Passage(**PASSAGE),)
+    seen = {"a": (), "b": shown, "c": shown, "d": ()}
+    wanted = [Example(i, "Who?", Card(**CARD), p) for i, p in seen.items()]
+    write_examples(tmp_path / "a.jsonl", wanted)
+    kept = [row["passages"] for _, row in read_lines(tmp_path / "a.jsonl")]
+    assert kept == [[], [PASSAGE], "same", []]
+    assert load_examples(tmp_path / "a.jsonl") == wanted
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte-order mark"])
@@ -139,6 +150,7 @@ BROKEN = [
         "not a card: 'kind' must be one of number, date, person, place, thing",
     ),
     (load_examples, other(EXAMPLE, passages=5), "'passages' must be a list of objects"),
+    (load_examples, other(EXAMPLE, passages="same"), "no line before shows passages: write them"),
     (load_examples, other(EXAMPLE, passages=["a"]), "'passages' must be a list of objects"),
     (load_examples, other(EXAMPLE, passages=[{"id": "a"}]), "the key 'title' is missing"),
 ]
@@ -191,7 +203,8 @@ def test_our_own_files_load(name: str, tmp_path: Path) -> None:
     loaders = {"passages": load_passages, "questions": load_questions}
     found = loaders.get(Path(name).stem, load_examples)(DATA / name)
     assert len(found) >= 40
-    write_lines(tmp_path / "again.jsonl", found)
+    write = write_lines if Path(name).stem in loaders else write_examples
+    write(tmp_path / "again.jsonl", found)
     rows = [row for _, row in read_lines(tmp_path / "again.jsonl")]
     full = [{**row, **old} for row, (_, old) in zip(rows, read_lines(DATA / name), strict=True)]
     assert rows == full

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,15 @@ from trl import SFTTrainer
 
 from conftest import END, make_tiny
 from utils import finetune
-from utils.card import Card, write_card
-from utils.data import Example, Passage
-from utils.finetune import Pair, Settings, Step, make_pairs, merge_adapter, save_adapter, train
+from utils.finetune import Settings, Step, merge_adapter, save_adapter, train
 from utils.models import weights_hash
+from utils.pairs import Group, Pair, collate, make_row
 
 PAIRS = [
     Pair(f"Question: {name}\nCard: ", f'{{"answer": "{n}"}}{END}')
     for name, n in [("Vellmar", 48), ("Orsk", 7), ("the bell", 1871), ("Ada of Quend", 305)]
 ]
+GROUPS = [Group((pair,)) for pair in PAIRS]
 SETTINGS = Settings(rank=4, alpha=8, learning_rate=1e-2, batch_size=2, epochs=4, save_steps=2)
 STEPS = 8  # 4 pairs, 2 a step, 4 passes
 
@@ -48,7 +49,7 @@ def make_toy():
     return model, tokenizer
 
 
-def run(folder: Path, pairs=PAIRS, settings=SETTINGS, stop: int | None = None, **heard):
+def run(folder: Path, groups=GROUPS, settings=SETTINGS, stop: int | None = None, **heard):
     """Train a fresh toy model; returns it and the steps heard. Ctrl-C at step `stop`."""
     steps: list[Step] = []
 
@@ -59,9 +60,9 @@ def run(folder: Path, pairs=PAIRS, settings=SETTINGS, stop: int | None = None, *
 
     model, tokenizer = make_toy()
     if stop is None:
-        return train(model, tokenizer, pairs, settings, folder, tick, **heard), steps
+        return train(model, tokenizer, groups, settings, folder, tick, **heard), steps
     with pytest.raises(KeyboardInterrupt):
-        train(model, tokenizer, pairs, settings, folder, tick, **heard)
+        train(model, tokenizer, groups, settings, folder, tick, **heard)
     return None, steps
 
 
@@ -92,31 +93,41 @@ def trained(on_the_cpu, tmp_path_factory: pytest.TempPathFactory):
     return folder, model, steps, heard
 
 
+def trainer_for(kind, tuned, tokenizer, folder: Path, rows: list[dict], **more):
+    """A trainer of all rows in one batch; returns it and the batch."""
+    settings = finetune._arguments(replace(SETTINGS, batch_size=len(rows)), folder, False)
+    settings.remove_unused_columns = kind is SFTTrainer
+    dataset = finetune.Dataset.from_list(rows)
+    trainer = kind(tuned, settings, train_dataset=dataset, processing_class=tokenizer, **more)
+    return trainer, next(iter(trainer.get_train_dataloader()))
+
+
 @pytest.mark.parametrize("counted", [None, 37])
-def test_the_loss_is_trls(tmp_path: Path, counted: int | None) -> None:
+@pytest.mark.parametrize("groups", [GROUPS, [Group(tuple(PAIRS))]], ids=["apart", "one group"])
+def test_the_loss_is_trls(tmp_path: Path, groups: list[Group], counted: int | None) -> None:
+    """Also where the pairs share the beginning of their prompts."""
     model, tokenizer = make_toy()
     tuned = shaken(finetune.get_peft_model(model, finetune._lora(SETTINGS)))
-    trainer = finetune.CompletionTrainer(
-        tuned,
-        finetune._arguments(replace(SETTINGS, batch_size=4), tmp_path, False),
-        train_dataset=finetune.Dataset.from_list([vars(pair) for pair in PAIRS]),
-        processing_class=tokenizer,
+    written = [{"prompt": pair.prompt, "completion": pair.completion} for pair in PAIRS]
+    theirs, batch = trainer_for(SFTTrainer, tuned, tokenizer, tmp_path, written)
+    assert 0 < int((batch["labels"] != -100).sum()) < batch["labels"].numel()
+    rows = [make_row(group, tokenizer) for group in groups]
+    collator = partial(collate, padding=tokenizer.pad_token_id)
+    ours, packed = trainer_for(
+        finetune.CompletionTrainer, tuned, tokenizer, tmp_path, rows, data_collator=collator
     )
-    batch = next(iter(trainer.get_train_dataloader()))
-    kept = batch["labels"] != -100
-    assert 0 < int(kept.sum()) < kept.numel() and len(kept) == len(PAIRS)
     tuned.train()
     number = None if counted is None else torch.tensor(counted)
     with disable_input_dtype_casting(tuned):
-        ours = trainer.compute_loss(tuned, dict(batch), num_items_in_batch=number)
-        ours.backward()
+        loss = ours.compute_loss(tuned, packed, num_items_in_batch=number)
+        loss.backward()
         grads = {n: p.grad.clone() for n, p in tuned.named_parameters() if p.requires_grad}
         tuned.zero_grad()
-        theirs = SFTTrainer.compute_loss(trainer, tuned, dict(batch), num_items_in_batch=number)
-        theirs.backward()
-    assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
-    wanted = {n: p.grad for n, p in tuned.named_parameters() if p.requires_grad}
-    torch.testing.assert_close(grads, wanted, rtol=1e-3, atol=1e-6)
+        wanted = theirs.compute_loss(tuned, batch, num_items_in_batch=number)
+        wanted.backward()
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-4)
+    gold = {n: p.grad for n, p in tuned.named_parameters() if p.requires_grad}
+    torch.testing.assert_close(grads, gold, rtol=1e-3, atol=1e-6)
 
 
 def test_the_loss_is_taken_on_the_completion_alone(tmp_path: Path) -> None:
@@ -217,33 +228,21 @@ def test_a_broken_checkpoint_is_passed_over(tmp_path: Path, broken, first, kept:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "settings"),
-    [(PAIRS[:-1] + PAIRS[:1], SETTINGS), (PAIRS, replace(SETTINGS, seed=1))],
+    ("groups", "settings"),
+    [(GROUPS[:-1] + GROUPS[:1], SETTINGS), (GROUPS, replace(SETTINGS, seed=1))],
     ids=["other pairs", "other settings"],
 )
-def test_other_pairs_or_settings_start_anew(tmp_path: Path, pairs, settings) -> None:
+def test_other_pairs_or_settings_start_anew(tmp_path: Path, groups, settings) -> None:
     run(tmp_path, stop=5)
     old = next(tmp_path.glob("checkpoints-*"))
-    _, steps = run(tmp_path, pairs, settings)
+    _, steps = run(tmp_path, groups, settings)
     assert steps[0].done == 1 and steps[-1].done == STEPS and not old.exists()
 
 
 def test_in_bf16_the_adapter_stays_fp32(tmp_path: Path) -> None:
     model, tokenizer = make_toy()
     heard: list[Step] = []
-    tuned = train(model.bfloat16(), tokenizer, PAIRS, SETTINGS, tmp_path, heard.append)
+    tuned = train(model.bfloat16(), tokenizer, GROUPS, SETTINGS, tmp_path, heard.append)
     kinds = {("lora_" in name, weight.dtype) for name, weight in tuned.named_parameters()}
     assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
     assert heard[-1].loss < heard[0].loss
-
-
-def test_pairs_are_the_rendered_prompt_and_the_card_with_its_end(tiny) -> None:
-    _, tokenizer = tiny
-    card = Card(source="orsk", kind="person", answer="Odo Reed")
-    shown = (Passage("orsk", "Orsk", "The mayor is Odo Reed."),)
-    asked = [Example(id, "Who leads Orsk?", card, p) for id, p in (("a", ()), ("b", shown))]
-    closed, opened = make_pairs(asked, tokenizer)
-    assert closed.completion == opened.completion == write_card(card) + END
-    assert closed.prompt.endswith("Who leads Orsk?<|im_end|>\n<|im_start|>assistant\n")
-    assert "[orsk] Orsk: The mayor is Odo Reed." in opened.prompt
-    assert "[orsk]" not in closed.prompt

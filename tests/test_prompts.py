@@ -47,12 +47,11 @@ def test_closed_book_is_the_question_alone() -> None:
     assert closed_book(QUESTION) == [{"role": "user", "content": QUESTION}]
 
 
-def test_open_book_shows_passages_in_order_between_two_questions() -> None:
+def test_open_book_shows_passages_in_order_and_then_the_question() -> None:
     messages = open_book(QUESTION, PASSAGES)
     assert roles(messages) == ["system", "user"]
     lines = [line for line in messages[1]["content"].splitlines() if line]
     assert lines == [
-        f"Question: {QUESTION}",
         "[b] Bracken: Its mayor is Ada Holm.",
         "[v] 48,213 people.",
         f"Question: {QUESTION}",

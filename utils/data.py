@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from utils.card import KINDS, Card, CardError, parse_card
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+SAME = "same"
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,17 @@ def load_questions(path: Path, split: str | None = None) -> list[Question]:
 
 
 def load_examples(path: Path, split: str | None = None) -> list[Example]:
-    """Training examples of a JSON Lines file, of one split where it is named. Raises DataError."""
-    found = _load(path, lambda row, n: _example(row, path, n))
-    return [e for e in found if split in (None, e.split)]
+    """Training examples of a JSON Lines file, of one split where it is named. Raises DataError.
+
+    `"passages": "same"` stands for the passages of the line before.
+    """
+    last: list[Example] = []
+
+    def make(row: dict[str, Any], number: int) -> Example:
+        last[:] = [_example(row, path, number, last[0].passages if last else ())]
+        return last[0]
+
+    return [e for e in _load(path, make) if split in (None, e.split)]
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -92,6 +101,16 @@ def write_lines(path: Path, records: Iterable[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.dumps(to_json(record), ensure_ascii=False) for record in records]
     path.write_text("".join(row + "\n" for row in rows), encoding="utf-8", newline="\n")
+
+
+def write_examples(path: Path, examples: Sequence[Example]) -> None:
+    """Write examples as JSON Lines; passages that the line before shows too are written once."""
+    pairs = zip(examples, [None, *examples], strict=False)
+    write_lines(path, [replace(e, passages=SAME) if _shared(e, b) else e for e, b in pairs])
+
+
+def _shared(example: Example, before: Example | None) -> bool:
+    return bool(example.passages and before and example.passages == before.passages)
 
 
 def to_json(record: Any) -> dict[str, Any]:
@@ -146,11 +165,15 @@ def _question(row: dict[str, Any], path: Path, number: int) -> Question:
     return question
 
 
-def _example(row: dict[str, Any], path: Path, number: int) -> Example:
+def _example(row: dict[str, Any], path: Path, number: int, before: tuple[Passage, ...]) -> Example:
     made = dict(row)
     if "card" in row:
         made["card"] = _card(row["card"], path, number)
     shown = row.get("passages", [])
+    if shown == SAME and before:
+        return _record(Example, {**made, "passages": before}, path, number)
+    if shown == SAME:
+        raise DataError(f"{path}, line {number}: no line before shows passages: write them out")
     if not isinstance(shown, list) or not all(isinstance(passage, dict) for passage in shown):
         raise DataError(f"{path}, line {number}: 'passages' must be a list of objects")
     made["passages"] = tuple(_record(Passage, passage, path, number) for passage in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -17,38 +18,27 @@ from torch.nn import functional as F
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
-from utils.card import write_card
-from utils.data import Example
 from utils.fetch import quiet
 from utils.models import device_and_dtype
-from utils.prompts import ask, render
+from utils.pairs import IGNORED, Group, collate, hide, make_row
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The named settings of one training run. `epochs` are passes over the pairs.
+    """The named settings of one training run. `epochs` are passes over the groups.
 
-    A step sees `batch_size` * `accumulate` pairs; a smaller batch needs less memory.
+    A step sees `batch_size` groups; a smaller batch needs less memory.
     """
 
     rank: int = 16
     alpha: int = 32
     learning_rate: float = 1e-3
     batch_size: int = 8
-    accumulate: int = 1
     epochs: float = 1.0
     schedule: str = "cosine"
     warmup_share: float = 0.05
     seed: int = 0
     save_steps: int = 25
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A training pair: the rendered prompt and the completion the loss is taken on."""
-
-    prompt: str
-    completion: str
 
 
 @dataclass(frozen=True)
@@ -63,33 +53,27 @@ class Step:
 Look = Callable[[int, PeftModel], None]
 
 
-def make_pairs(examples: Sequence[Example], tokenizer) -> list[Pair]:
-    """Examples as pairs: the chat template around the prompt, the card and the end token."""
-    return [
-        Pair(
-            render(ask(e.question, e.passages), tokenizer), write_card(e.card) + tokenizer.eos_token
-        )
-        for e in examples
-    ]
-
-
 class CompletionTrainer(SFTTrainer):
     """TRL's SFTTrainer with the same loss, computed only where a completion token is predicted.
 
     TRL projects every position, the prompt's too, onto the 49,152 words of the vocabulary
-    and adds entropies for its log; here the hidden states are gathered first. The loss is
-    TRL's: summed negative log-likelihood over the number of completion tokens.
+    and adds entropies for its log; here the hidden states are gathered first. And pairs whose
+    prompts begin alike share that beginning (`pairs.make_row`). The loss is TRL's: summed
+    negative log-likelihood over the number of completion tokens.
     """
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        if return_outputs:
-            return super().compute_loss(model, inputs, True, num_items_in_batch)
+        """The loss of a batch of `pairs.collate`; there are no outputs to return."""
         causal = self.accelerator.unwrap_model(model).get_base_model()
         wanted = inputs["labels"][:, 1:]
-        kept = wanted != -100
+        kept = wanted != IGNORED
         with self.accelerator.autocast():
-            read = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-            hidden = causal.model(**read, use_cache=False).last_hidden_state
+            hidden = causal.model(
+                input_ids=inputs["input_ids"],
+                attention_mask=hide(inputs["branch"], causal.dtype),
+                position_ids=inputs["position_ids"],
+                use_cache=False,
+            ).last_hidden_state
             logits = causal.lm_head(hidden[:, :-1][kept])
         count = kept.sum() if num_items_in_batch is None else num_items_in_batch
         return F.cross_entropy(logits.float(), wanted[kept], reduction="sum") / count
@@ -119,24 +103,24 @@ class _Watch(TrainerCallback):
 def train(
     model,
     tokenizer,
-    pairs: Sequence[Pair],
+    groups: Sequence[Group],
     settings: Settings,
     folder: Path,
     tick: Callable[[Step], None] = lambda step: None,
     sample: Look = lambda step, model: None,
     at_pass: Look = lambda passes, model: None,
 ) -> PeftModel:
-    """Train a LoRA adapter on the pairs and save it in `folder`.
+    """Train a LoRA adapter on the groups of pairs and save it in `folder`.
 
     `tick` hears of every step; `sample(step, model)` is called every fifth of the way, to look
-    at an answer, and `at_pass(passes, model)` after each pass over the pairs.
+    at an answer, and `at_pass(passes, model)` after each pass.
     The model's own weights stay frozen. Interrupted, it goes on from the last whole
-    checkpoint when called again with the same pairs and settings; with others it starts anew.
+    checkpoint when called again with the same groups and settings; with others it starts anew.
     Raises ValueError for no pairs.
     """
-    if not pairs:
+    if not groups:
         raise ValueError("there is nothing to train on: give at least one pair")
-    checkpoints = folder / f"checkpoints-{_fingerprint(pairs, settings)}"
+    checkpoints = folder / f"checkpoints-{_fingerprint(groups, settings)}"
     for stale in folder.glob("checkpoints-*"):
         if stale != checkpoints:
             shutil.rmtree(stale)
@@ -147,7 +131,8 @@ def train(
         trainer = CompletionTrainer(
             tuned,
             _arguments(settings, checkpoints, model.dtype == torch.bfloat16),
-            train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
+            train_dataset=Dataset.from_list([make_row(group, tokenizer) for group in groups]),
+            data_collator=functools.partial(collate, padding=tokenizer.pad_token_id),
             processing_class=tokenizer,
             callbacks=[_Watch(tick, sample, at_pass)],
         )
@@ -205,7 +190,6 @@ def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
     return SFTConfig(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.accumulate,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
@@ -216,6 +200,7 @@ def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
         save_total_limit=2,
         logging_steps=1,
         max_length=None,
+        remove_unused_columns=False,
         bf16=bf16,
         use_cpu=device_and_dtype()[0].type == "cpu",
         gradient_checkpointing=False,
@@ -226,9 +211,9 @@ def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
     )
 
 
-def _fingerprint(pairs: Sequence[Pair], settings: Settings) -> str:
-    """Twelve hex digits that change with the pairs or the settings."""
-    text = json.dumps([asdict(settings), [asdict(pair) for pair in pairs]])
+def _fingerprint(groups: Sequence[Group], settings: Settings) -> str:
+    """Twelve hex digits that change with the groups or the settings."""
+    text = json.dumps([asdict(settings), [asdict(group) for group in groups]])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -18,13 +18,9 @@ def closed_book(question: str) -> Messages:
 
 
 def open_book(question: str, passages: Sequence[Passage]) -> Messages:
-    """The passages under their ids, between two copies of the question.
-
-    The first copy lets a causal model read the passages already knowing what is asked;
-    the second puts the question next to the answer (docs/log.md has both measured).
-    """
+    """The passages under their ids, then the question (docs/log.md has other shapes measured)."""
     shown = "\n".join(f"[{p.id}] {titled(p)}" for p in passages)
-    user = f"Question: {question}\n\n{shown}\n\nQuestion: {question}"
+    user = f"{shown}\n\nQuestion: {question}"
     return [{"role": "system", "content": READ}, {"role": "user", "content": user}]
 
 

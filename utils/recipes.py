@@ -8,8 +8,9 @@ from pathlib import Path
 
 from utils.data import DATA
 from utils.datasets import training_examples
-from utils.finetune import Look, Settings, Step, make_pairs, save_adapter, train
+from utils.finetune import Look, Settings, Step, save_adapter, train
 from utils.models import device_and_dtype, load_model
+from utils.pairs import make_groups
 
 SHIPPED = DATA / "adapters"
 WHOLE = "adapter_config.json"
@@ -26,9 +27,15 @@ class Recipe:
 RECIPES = {
     "form": Recipe("form", Settings(rank=8, alpha=16, learning_rate=1e-3)),
     "facts": Recipe(
-        "facts", Settings(batch_size=10, schedule="constant_with_warmup", warmup_share=0.02)
+        "facts",
+        Settings(
+            learning_rate=1.5e-3,
+            batch_size=10,
+            schedule="constant_with_warmup",
+            warmup_share=0.02,
+        ),
     ),
-    "open-book": Recipe("open-book", Settings(learning_rate=8e-4, batch_size=4, accumulate=2)),
+    "open-book": Recipe("open-book", Settings(learning_rate=8e-4, batch_size=2)),
 }
 
 
@@ -76,11 +83,11 @@ def train_adapter(
     settings = replace(recipe.settings, seed=seed, epochs=passes * recipe.settings.epochs)
     attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
     model, tokenizer = load_model(source, attention=attention)
-    pairs = make_pairs(training_examples(recipe.examples), tokenizer)
+    groups = make_groups(training_examples(recipe.examples), tokenizer)
 
     def keep(done: int, tuned) -> None:
         if name.startswith("facts-") and done < passes:
             save_adapter(tuned, folder / f"facts-{done}")
 
-    train(model, tokenizer, pairs, settings, folder / name, tick, sample, keep)
+    train(model, tokenizer, groups, settings, folder / name, tick, sample, keep)
     return Adapter(name, folder / name, "trained")
