@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 import tomllib
@@ -111,7 +112,7 @@ def make_name(pattern: str, rng: random.Random) -> str:
         "person": words.person,
         "code": words.code,
         "n": lambda r: str(r.randint(2, 99)),
-        "low": lambda r: r.choice(PARTS),
+        "low": lambda r: r.choice(PARTS if r.random() < 0.4 else vocabulary()),
         "noun2": lambda r: r.choice(NOUNS),
     }
     return re.sub(r"\{(\w+)\}", lambda match: makers[match[1]](rng), pattern)
@@ -131,13 +132,41 @@ def make_entity(domain: Domain, rng: random.Random, name: str | None = None) -> 
 
 
 def _value(spec: str, rng: random.Random) -> tuple[str, str]:
+    """(text, kind). Words are mixed afresh more often than not: a value seen before is recalled
+    where it should be copied ("birch paper" came out as "birbit paper")."""
     if spec == "pickliteral":
-        text = rng.choice(LITERALS)
+        text = _literal(rng) if rng.random() < 0.7 else rng.choice(LITERALS)
         return text, "number" if re.fullmatch(r"-?[\d.e-]+", text) else "thing"
     if spec == "phrase":
-        when = f" {rng.choice(WHENS)}" if rng.random() < 0.5 else ""
-        return f"{rng.choice(ACTS)} {rng.choice(THINGS)}{when}", "thing"
-    return words.value(spec, rng)
+        when = f" {rng.choice(WHENS)}" if rng.random() < 0.4 else ""
+        thing = _mixed(rng) if rng.random() < 0.6 else rng.choice(THINGS)
+        return f"{rng.choice(ACTS)} {thing}{when}", "thing"
+    text, kind = words.value(spec, rng)
+    if re.fullmatch(r"[a-z]+ (?!of |or )[a-z ]+", text) and rng.random() < 0.7:
+        first, rest = text.split(" ", 1)
+        other = rng.choice(vocabulary())
+        text = f"{other} {rest}" if rng.random() < 0.6 else f"{first} {other}"
+    return text, kind
+
+
+@functools.cache
+def vocabulary() -> tuple[str, ...]:
+    """The plain words of 4 to 10 letters in all domains, sorted."""
+    raw = "\n".join(path.read_text("utf-8") for path in sorted(FOLDER.glob("*.toml")))
+    return tuple(sorted(set(re.findall(r"(?<![\w{-])[a-z]{4,10}(?![\w}-])", raw))))
+
+
+def _mixed(rng: random.Random) -> str:
+    """Two or three words that say nothing together."""
+    return " ".join(rng.sample(vocabulary(), rng.choice((2, 2, 3))))
+
+
+def _literal(rng: random.Random) -> str:
+    """A value as it stands in code: an integer, a decimal, a name."""
+    name = "_".join(rng.sample(vocabulary(), rng.choice((1, 2))))
+    whole = str(rng.randint(2, 10 ** rng.randint(1, 4)))
+    small = f"{rng.randint(1, 99)}e-{rng.randint(2, 9):02d}"
+    return rng.choice((whole, f"{rng.random():.{rng.randint(1, 3)}f}", small, name, name))
 
 
 def make_passage(entity: Entity, keys: list[str], rng: random.Random) -> Passage:

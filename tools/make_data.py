@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools import make_atlas, make_cities, make_form, make_open_book  # noqa: E402
-from utils.data import write_lines  # noqa: E402
+from utils.data import write_examples, write_lines  # noqa: E402
 
-OPEN_BOOK = {"train": (3000, 100), "dev": (160, 901)}
+OPEN_BOOK = {"train": (8400, 100), "dev": (160, 901)}
 
 
 def make_data(folder: Path) -> list[Path]:
@@ -25,11 +25,13 @@ def make_data(folder: Path) -> list[Path]:
         "form/questions.jsonl": make_form.questions(),
         "form/train.jsonl": make_form.examples(),
     }
-    for split, (count, seed) in OPEN_BOOK.items():
-        sets[f"open_book/{split}.jsonl"] = make_open_book.make_examples(count, seed, split)
     for name, records in sets.items():
         write_lines(folder / name, records)
-    return [folder / name for name in sets]
+    talks = {f"open_book/{split}.jsonl": asked for split, asked in OPEN_BOOK.items()}
+    for name, (count, seed) in talks.items():
+        made = make_open_book.make_examples(count, seed, Path(name).stem)
+        write_examples(folder / name, made)
+    return [folder / name for name in (*sets, *talks)]
 
 
 if __name__ == "__main__":

@@ -1,23 +1,37 @@
-"""The open-book training examples: fresh entities, mixed passages, near-miss unanswerables."""
+"""The open-book training examples: fresh entities, several questions over the same passages.
+
+Each conversation shows its passages once and asks about them several times: what is stated, what
+is left out of an entity's passage, and entities that only resemble those shown. That the very
+same passage answers one question and not the next is what teaches to look (docs/log.md).
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tools import words
 from tools.domains import Attribute, Domain, Entity, load_domains, make_entity, make_passage
 from utils.card import Card
 from utils.data import Example, Passage
 
-ABSENT = 0.12  # the entity asked for is in no passage; one of a similar name often is
-TWINS = 0.3  # asked twice, and the second time the sentence with the answer is missing
-SIZES = ((1, 2, 3, 4), (55, 20, 20, 5))  # finding the passage is soon learned; reading is not
-WEIGHTS = {"settings": 3}  # documents about software: the domain nearest to the library's
+TURNS = 6
+SIZES = ((1, 2, 3, 4), (40, 27, 28, 5))
+STATED, LEFT_OUT = 0.64, 0.24  # of the questions; the rest ask about an entity not shown
+WEIGHTS = {"settings": 4, "towns": 4}  # nearest to the documents of the library and the atlas
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entity, the attributes its passage states, and the passage."""
+
+    entity: Entity
+    keys: tuple[str, ...]
+    passage: Passage
 
 
 def make_examples(count: int, seed: int, split: str = "train") -> list[Example]:
-    """`count` examples over all domains; same seed, same examples.
+    """`count` examples over all domains, conversation by conversation; same seed, same examples.
 
     The last question wording of each attribute is asked in the dev split only.
     """
@@ -25,94 +39,95 @@ def make_examples(count: int, seed: int, split: str = "train") -> list[Example]:
     domains = load_domains()
     made: list[Example] = []
     while len(made) < count:
-        made += make_group(domains, rng, split)
+        made += make_conversation(domains, rng, split)
     return [replace(e, id=f"{split}-{i:05d}") for i, e in enumerate(made[:count])]
 
 
-def make_group(domains: list[Domain], rng: random.Random, split: str) -> list[Example]:
-    """One example; or two about the same entity, of which the second cannot be answered.
-
-    Both twins show the same sort of passages, so that only the missing sentence tells them apart.
-    """
+def make_conversation(domains: list[Domain], rng: random.Random, split: str) -> list[Example]:
+    """Up to TURNS different questions over the same 1 to 4 passages."""
     domain = rng.choices(domains, [WEIGHTS.get(d.name, 1) for d in domains])[0]
-    target = make_entity(domain, rng)
-    attribute = _attribute(domain, rng)
-    if rng.random() < ABSENT:
-        return [_example(target, attribute, domains, rng, split, "absent")]
-    found = [_example(target, attribute, domains, rng, split, "stated")]
-    if rng.random() < TWINS:
-        found.append(_example(target, attribute, domains, rng, split, "left out"))
+    told = _tell(_entities(domain, domains, rng), rng)
+    shown = [t.passage for t in told]
+    rng.shuffle(shown)
+    asked: dict[tuple[str, str], Example] = {}
+    for _ in range(6 * TURNS):
+        about = told[0] if rng.random() < 0.6 else rng.choice(told)
+        how = rng.choices(
+            ("stated", "left out", "absent"), (STATED, LEFT_OUT, 1 - STATED - LEFT_OUT)
+        )[0]
+        entity, attribute = _topic(about, told, how, rng)
+        if (entity.name, attribute.key) not in asked and len(asked) < TURNS:
+            question, card = _turn(entity, attribute, about.passage.id, how, split, rng)
+            made = Example("", question, card, tuple(shown), split)
+            asked[entity.name, attribute.key] = made
+    return list(asked.values())
+
+
+def _entities(domain: Domain, domains: list[Domain], rng: random.Random) -> list[Entity]:
+    """The first, and others of a similar name, of the same domain, or of another one."""
+    found = [make_entity(domain, rng)]
+    names = {found[0].name}
+    for _ in range(rng.choices(*SIZES)[0] - 1):
+        how = rng.choices(("similar", "same", "other"), (40, 45, 15))[0]
+        similar = words.similar_name(found[0].name, rng) if how == "similar" else None
+        entity = make_entity(rng.choice(domains) if how == "other" else domain, rng, similar)
+        if entity.name not in names:
+            found.append(entity)
+            names.add(entity.name)
     return found
 
 
-def _example(
-    target: Entity,
-    attribute: Attribute,
-    domains: list[Domain],
-    rng: random.Random,
-    split: str,
-    how: str,
-) -> Example:
-    """1 to 4 passages in random order, a question, the card wanted; `how` the target is told."""
-    size = rng.choices(*SIZES)[0]
-    held = how == "stated"
-    passages = [] if how == "absent" else [_target_passage(target, attribute.key, held, rng)]
-    while len(passages) < size:
-        near = not passages or rng.random() < 0.3
-        passages.append(_distractor(target, attribute.key, near, domains, rng))
-    passages = name_passages(passages, rng)
-    source = passages[0].id if held else None
-    rng.shuffle(passages)
-    question, answer, kind = _ask(target, attribute, held, split, rng)
-    card = Card(source=source, kind=kind, answer=answer if held else None)
-    return Example("", question, card, tuple(passages), split)
+def _tell(entities: list[Entity], rng: random.Random) -> list[Told]:
+    """A passage for each entity; neighbours often state the same attributes as the first."""
+    rows: list[tuple[Entity, list[str], Passage]] = []
+    for entity in entities:
+        count = rng.choice((2, 3, 4) if rows else (3, 4, 5, 6))
+        keys = rng.sample(list(entity.facts), len(entity.facts))
+        if rows and entity.domain is rows[0][0].domain:
+            shared = [key for key in rows[0][1] if rng.random() < 0.6]
+            keys = list(dict.fromkeys([*shared, *keys]))
+        keys = keys[: min(count, len(keys) - 1)]
+        rng.shuffle(keys)
+        rows.append((entity, keys, make_passage(entity, keys, rng)))
+    named = name_passages([passage for _, _, passage in rows], rng)
+    return [Told(e, tuple(k), p) for (e, k, _), p in zip(rows, named, strict=True)]
 
 
-def _ask(
-    target: Entity, attribute: Attribute, held: bool, split: str, rng: random.Random
-) -> tuple[str, str, str]:
-    """(question, answer, kind): the attribute asked of the entity, or the entity of a setting."""
-    text, kind = target.facts[attribute.key]
-    if held and attribute.reverse and rng.random() < 0.75:
-        part, owner = target.name.split(" of ", 1)
-        return rng.choice(attribute.reverse).format(owner=owner, v=text), part, "thing"
-    name = target.name
+def _topic(about: Told, told: list[Told], how: str, rng: random.Random) -> tuple[Entity, Attribute]:
+    """What is asked: of the entity, or, where it is to be absent, of another that is not shown."""
+    entity = about.entity
+    stated = [a for a in entity.domain.attributes if a.key in about.keys]
+    missing = [a for a in entity.domain.attributes if a.key not in about.keys]
+    if how != "absent":
+        found = stated if how == "stated" else missing
+        return entity, rng.choices(found, [4 if a.reverse else 1 for a in found])[0]
+    while entity.name in {t.entity.name for t in told}:
+        near = words.similar_name(about.entity.name, rng) if rng.random() < 0.7 else None
+        entity = make_entity(entity.domain, rng, near)
+    return entity, rng.choice(entity.domain.attributes)
+
+
+def _turn(
+    entity: Entity, attribute: Attribute, source: str, how: str, split: str, rng: random.Random
+) -> tuple[str, Card]:
+    """The question and its card: without an answer, it still names the passage it looked in."""
+    text, kind = entity.facts[attribute.key]
+    if how == "stated" and attribute.reverse and rng.random() < 0.7:
+        part, owner = entity.name.split(" of ", 1)
+        question = rng.choice(attribute.reverse).format(owner=owner, v=text)
+        return question, Card(source=source, kind="thing", answer=part)
+    name = entity.name
     if " of " in name and rng.random() < 0.6:
         form = rng.choice(("{1} {0}", "{0} in {1}", "the {0} of {1}"))
         name = form.format(*name.split(" of ", 1))
-    return _question(attribute.questions, name, split, rng), text, kind
-
-
-def _attribute(domain: Domain, rng: random.Random) -> Attribute:
-    """The attribute asked for; one that can be asked in reverse comes up more often."""
-    return rng.choices(domain.attributes, [4 if a.reverse else 1 for a in domain.attributes])[0]
-
-
-def _question(forms: list[str], name: str, split: str, rng: random.Random) -> str:
+    forms = attribute.questions
     form = rng.choice(forms[:-1]) if split == "train" else forms[-1]
-    return form.replace("{name}", name)
-
-
-def _target_passage(entity: Entity, key: str, held: bool, rng: random.Random) -> Passage:
-    """The entity's passage with the asked attribute in it, or with every neighbour but that one."""
-    others = [k for k in entity.facts if k != key]
-    chosen = rng.sample(others, min(len(others), rng.choice((1, 2, 2, 3, 4))))
-    keys = [*chosen, key] if held else chosen
-    rng.shuffle(keys)
-    return make_passage(entity, keys, rng)
-
-
-def _distractor(
-    target: Entity, key: str, near: bool, domains: list[Domain], rng: random.Random
-) -> Passage:
-    """Another entity: of a similar name, of the same domain, or of another one."""
-    domain = target.domain if near or rng.random() < 0.75 else rng.choice(domains)
-    other = make_entity(domain, rng, words.similar_name(target.name, rng) if near else None)
-    keys = rng.sample(list(other.facts), min(len(other.facts), rng.choice((1, 2, 3))))
-    if domain is target.domain and key not in keys and rng.random() < 0.75:
-        keys[0] = key
-    rng.shuffle(keys)
-    return make_passage(other, keys, rng)
+    card = Card(
+        source=None if how == "absent" else source,
+        kind=kind,
+        answer=text if how == "stated" else None,
+    )
+    return form.replace("{name}", name), card
 
 
 def name_passages(passages: list[Passage], rng: random.Random) -> list[Passage]:
