@@ -72,6 +72,14 @@ class Attribute:
 
 
 @dataclass(frozen=True)
+class Joint:
+    """One sentence that states two attributes, such as a departure and an arrival."""
+
+    keys: list[str]
+    statements: list[str]
+
+
+@dataclass(frozen=True)
 class Domain:
     """A sort of entity with its attributes."""
 
@@ -82,6 +90,7 @@ class Domain:
     names: list[str]
     opening: list[str]
     attributes: tuple[Attribute, ...]
+    joint: tuple[Joint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,8 @@ def load_domains(folder: Path = FOLDER) -> list[Domain]:
 
 def _domain(raw: dict) -> Domain:
     attributes = tuple(Attribute(**item) for item in raw.pop("attributes"))
-    return Domain(attributes=attributes, **raw)
+    joint = tuple(Joint(**item) for item in raw.pop("joint", []))
+    return Domain(attributes=attributes, joint=joint, **raw)
 
 
 def make_name(pattern: str, rng: random.Random) -> str:
@@ -173,17 +183,32 @@ def make_passage(entity: Entity, keys: list[str], rng: random.Random) -> Passage
     """A passage that states the given attributes, one sentence each, in that order; no id yet."""
     domain = entity.domain
     sentences = [rng.choice(domain.opening)] if rng.random() < 0.5 else []
-    record = rng.random() < 0.2
-    by_key = {attribute.key: attribute for attribute in domain.attributes}
-    for key in keys:
-        text = entity.facts[key][0]
-        forms = by_key[key].statements
-        terse = [form for form in forms if "{e}" not in form]
-        sentences.append(rng.choice(terse if record and terse else forms).replace("{v}", text))
+    sentences += _statements(entity, keys, rng)
     told = _join([_subject(s, i == 0, entity, rng) for i, s in enumerate(sentences)], rng)
     if all(entity.name not in sentence for sentence in told) and rng.random() < 0.5:
         told.insert(0, f"{entity.name}.")
     return Passage("", entity.name, " ".join(told))
+
+
+def _statements(entity: Entity, keys: list[str], rng: random.Random) -> list[str]:
+    """The sentences for the attributes, in order, filled but for {e}; two may share one."""
+    record = rng.random() < 0.2
+    by_key = {attribute.key: attribute for attribute in entity.domain.attributes}
+    left, made = list(keys), []
+    while left:
+        shared = [j for j in entity.domain.joint if left[0] in j.keys and set(j.keys) <= set(left)]
+        if shared and not record and rng.random() < 0.7:
+            joint = rng.choice(shared)
+            form, told = rng.choice(joint.statements), {k: "{" + k + "}" for k in joint.keys}
+        else:
+            forms = by_key[left[0]].statements
+            terse = [form for form in forms if "{e}" not in form]
+            form, told = rng.choice(terse if record and terse else forms), {left[0]: "{v}"}
+        for key, mark in told.items():
+            form = form.replace(mark, entity.facts[key][0])
+        left = [key for key in left if key not in told]
+        made.append(form)
+    return made
 
 
 def _join(sentences: list[str], rng: random.Random) -> list[str]:
