@@ -103,7 +103,7 @@ def fuse(rankings: Sequence[np.ndarray], k: int = RRF_K) -> np.ndarray:
 
 def lexical_scores(index, queries: Sequence[str]) -> np.ndarray:
     """BM25 scores of shape (queries, passages)."""
-    return np.stack([index.get_scores(words) for words in _tokens(queries)])
+    return np.stack([index.get_scores(words) for words in tokenise(queries)])
 
 
 def recall_at_k(found: Sequence[Sequence[Hit]], sources: Sequence[str], k: int) -> float:
@@ -131,11 +131,11 @@ def _bm25(texts: Sequence[str]):
     import bm25s
 
     index = bm25s.BM25(method="lucene")
-    index.index(_tokens(texts), create_empty_token=False, show_progress=False)
+    index.index(tokenise(texts), create_empty_token=False, show_progress=False)
     return index
 
 
-def _tokens(texts: Sequence[str]) -> list[list[str]]:
+def tokenise(texts: Sequence[str]) -> list[list[str]]:
     """Lower-cased words; City_7 and learning_rate stay whole, function words are dropped."""
     import bm25s
 
