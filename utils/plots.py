@@ -33,7 +33,9 @@ def headline_picture(rows: Sequence[dict], folder: Path, name: str = "headline")
     axes.set_ylabel("share of answers (%)", fontsize=13)
     sizes = sorted({r["n"] for r in shown}) or [0]
     axes.set_title(f"Form and facts on atlas, n = {_span(sizes)} questions an arm", fontsize=14)
-    axes.legend(fontsize=12, loc="upper left", bbox_to_anchor=(0, 0.97))
+    axes.legend(
+        fontsize=12, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False
+    )
     text = headline_words(shown)
     _save(figure, folder, name, text)
     plt.close(figure)
