@@ -103,7 +103,7 @@ def test_every_prompt_asks_the_question_and_ends_before_the_answer(name: str, ti
 def test_a_rendered_prompt_goes_through_the_chat_template(tiny) -> None:
     wanted = (
         "<|im_start|>system\nAnswer from the passages.<|im_end|>\n"
-        "<|im_start|>user\nQuestion: Who?\n\n[a] A: x\n\nQuestion: Who?<|im_end|>\n"
+        "<|im_start|>user\n[a] A: x\n\nQuestion: Who?<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
     assert render(open_book("Who?", [Passage("a", "A", "x")]), tiny[1]) == wanted
