@@ -20,7 +20,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    source: str | None = Field(description="id of the passage the answer came from, or null")
+    source: str | None = Field(description="id of the passage about what was asked, or null")
     kind: Kind = Field(description="what sort of thing the answer is")
     answer: str | None = Field(description="a short string copied as written, or null")
 
