@@ -1,0 +1,475 @@
+# %% [markdown]
+# # 05 · What changes when the model may read?
+#
+# **The measured answer.** The facts come with the passages while the weights stay as they are;
+# training for the form alone costs reading, and training with passages gives both. The cell below
+# the imports prints the numbers.
+#
+# *Study time:* about an hour. *Computing time:* measured at the last build; the note in the last
+# cell of the executed lesson says it.
+
+# %% [markdown]
+# ## What you will be able to do
+# - build a prompt that carries passages, and ask three models with it
+# - say of a wrong answer whether form, retrieval or reading failed
+# - show that reading changes no weight
+# - change a fact and have it answered seconds later
+
+# %%
+import tempfile
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from IPython.display import Image, Markdown, display
+
+from utils.card import write_card
+from utils.check import answered, check, hint, passed, progress, solution  # noqa: F401
+from utils.datasets import load_dataset, training_examples
+from utils.finetune import merge_adapter
+from utils.measure import rate
+from utils.models import load_embedder, load_model, weights_hash
+from utils.normalise import contains_answer
+from utils.plots import headline_picture
+from utils.prompts import READ, closed_book, open_book, render, titled
+from utils.rag import answer_all, find_passages
+from utils.recipes import SHIPPED
+from utils.reference import find_rows, reference
+from utils.report import markdown
+from utils.retrieve import Retriever
+from utils.runner import CARD_TOKENS, PROSE_TOKENS, summarise
+
+# %%
+stored = find_rows(reference("headline"), dataset="atlas", variant="plain")
+for r in stored:
+    valid, right = r["valid"]["rate"], r["right"]["rate"]
+    print(f"{r['arm']:14} valid {valid:4.0%}   right {right:4.0%}   n = {r['n']}")
+
+# %% [markdown]
+# These come from a stored run. *RAG*, retrieval-augmented generation, means: find passages, put
+# them in the prompt, ask. The towns are invented, so nothing else can help. You now measure all
+# six arms yourself, on fewer questions.
+
+# %% [markdown]
+# ## 1. The prompt
+# A passage is shown under its id, so that the card can name its source, and with its title, so
+# that "Its mayor is ..." says whose mayor. `titled(passage)` joins title and text.
+
+# %%
+atlas = load_dataset("atlas")
+print(titled(atlas.passages[0]))
+
+# %% [markdown]
+# ### Exercise 5.1
+#
+# Write `reading_prompt(question, passages)`: a line `[id] Title: text` for each passage, an empty
+# line, then `Question: ` and the question. For the passage above the first line begins with its id
+# in brackets.
+
+
+# %% exercise="5.1"
+def reading_prompt(question, passages):
+    """The user's message: passages under their ids, an empty line, the question."""
+    ### BEGIN SOLUTION
+    shown = "\n".join(f"[{p.id}] {titled(p)}" for p in passages)
+    return f"{shown}\n\nQuestion: {question}"
+    ### END SOLUTION
+
+
+# %%
+check("5.1")
+
+# %% [markdown]
+# All arms that read use your prompt from here on, or the course's while yours is not right. A
+# system message in front says how to answer.
+
+
+# %%
+def build(question, passages):
+    """The messages of a reading arm."""
+    if not passed("5.1"):
+        return open_book(question, passages)
+    user = reading_prompt(question, passages)
+    return [{"role": "system", "content": READ}, {"role": "user", "content": user}]
+
+
+# %%
+base, tokenizer = load_model()
+for messages in (closed_book("Who is the mayor?"), build("Who is the mayor?", atlas.passages[:3])):
+    print(len(tokenizer(render(messages, tokenizer))["input_ids"]), "tokens")
+
+# %% [markdown]
+# Reading has a price: every question carries its passages, in tokens and in seconds.
+
+# %% [markdown]
+# ## 2. The unchanged model, closed book
+# Forty questions, the same for every arm, and one function that reports as in the lessons before.
+
+# %%
+sample = atlas.ask("plain", limit=40)
+retriever = Retriever(atlas.passages, load_embedder())
+found = find_passages(retriever, sample, 3, "hybrid")
+
+
+# %%
+def told(name, answers, most=3):
+    """Print some misses, then k of n with the 95 % Wilson interval."""
+    for a in [a for a in answers if not a.verdict.right][:most]:
+        print(f"{a.question.question}\n  expected {a.question.answer!r}, got {a.completion.text!r}")
+    right = rate(a.verdict.right for a in answers)
+    print(f"{name}: {right.k} of {right.n} right, interval {right.low:.0%} to {right.high:.0%}")
+
+
+# %%
+base_closed = answer_all(base, tokenizer, sample, max_new_tokens=PROSE_TOKENS)
+told("base, closed book", base_closed)
+
+# %% [markdown]
+# It invents, in fluent sentences. Nothing in its weights could tell it about these towns.
+
+# %% [markdown]
+# ## 3. The unchanged model, with passages
+# First make sure what you are about to claim: take a hash of all weights now, and compare it
+# afterwards.
+
+# %%
+before = weights_hash(base)
+print(before[:16])
+
+# %% [markdown]
+# ### Exercise 5.2
+#
+# How many of the 40 questions will the same model answer, with three retrieved passages in its
+# prompt? Prose counts where the right value stands in it. Write a whole number from 0 to 40.
+
+# %% exercise="5.2"
+my_guess = ...
+### BEGIN SOLUTION
+my_guess = 20
+### END SOLUTION
+
+# %%
+check("5.2")
+
+# %%
+base_read = answer_all(base, tokenizer, sample, found, build, PROSE_TOKENS)
+told("base + RAG", base_read)
+print("you guessed:", answered("5.2"))
+
+# %%
+print("weights unchanged:", weights_hash(base) == before)
+
+# %% [markdown]
+# The very same weights now answer what they could not before: the facts were in the prompt. What
+# this sample cannot tell: how the model reads other documents, or other wordings of the prompt.
+
+# %% [markdown]
+# ## 4. Whose fault is a miss?
+# - **form**: a card was begun and is broken
+# - **retrieval**: the right passage was not among those shown
+# - **abstained**: it was shown, and the model said it cannot tell
+# - **reading**: it was shown, and something else was answered
+#
+# The order matters: what cannot be parsed comes first, and a reader is not blamed for a passage it
+# never saw.
+
+# %% [markdown]
+# ### Exercise 5.3
+#
+# Write `diagnose(broken, found, abstained)`: the name of the fault behind a wrong answer, from
+# three truth values. `diagnose(False, True, False)` is `"reading"`.
+
+
+# %% exercise="5.3"
+def diagnose(broken, found, abstained):
+    """Why a wrong answer is wrong: "form", "retrieval", "abstained" or "reading"."""
+    ### BEGIN SOLUTION
+    if broken:
+        return "form"
+    if not found:
+        return "retrieval"
+    return "abstained" if abstained else "reading"
+    ### END SOLUTION
+
+
+# %%
+check("5.3")
+
+
+# %%
+def why(answer):
+    """Your diagnosis of a wrong answer, or the scorer's."""
+    if not passed("5.3"):
+        return answer.verdict.diagnosis
+    broken = not answer.verdict.valid and answer.completion.text.lstrip().startswith("{")
+    shown = any(p.id == answer.question.source for p in answer.passages)
+    return diagnose(broken, shown, answer.verdict.abstained)
+
+
+# %%
+missed = [a for a in base_read if not a.verdict.right]
+print(Counter(why(a) for a in missed))
+print(sum(why(a) == a.verdict.diagnosis for a in missed), "of", len(missed), "as the scorer says")
+
+# %% [markdown]
+# Each fault has its own mend: training for form, lesson 04 for retrieval. Reading is next.
+
+# %% [markdown]
+# ## 5. The model trained for form
+# The adapter of lesson 02 made valid cards out of prose. Here you take the copy shipped with the
+# course and give it the same passages.
+
+
+# %%
+def with_adapter(name):
+    """The base model with a shipped adapter merged into its weights."""
+    whole, _ = load_model(dtype=torch.float32)
+    return merge_adapter(whole, SHIPPED / name)
+
+
+# %% [markdown]
+# ### Exercise 5.4
+#
+# Compared with base + RAG, how many of the same questions does form + RAG get right: `"more"`,
+# `"as many"` or `"fewer"`?
+
+# %% exercise="5.4"
+form_guess = ...
+### BEGIN SOLUTION
+form_guess = "fewer"
+### END SOLUTION
+
+# %%
+check("5.4")
+
+# %%
+former = with_adapter("form")
+form_closed = answer_all(former, tokenizer, sample, max_new_tokens=CARD_TOKENS)
+form_read = answer_all(former, tokenizer, sample, found, build, CARD_TOKENS)
+told("form + RAG", form_read)
+
+# %%
+print("you guessed:", answered("5.4"))
+print("valid cards:", sum(a.verdict.valid for a in form_read), "of", len(form_read))
+print("base + RAG: ", sum(a.verdict.right for a in base_read), "right")
+
+# %% [markdown]
+# The score for the base is generous, since prose may hold other values beside the right one. So
+# look closer. Is it that three passages confuse the model? Show it the right one alone.
+
+# %%
+by_id = {p.id: p for p in atlas.passages}
+alone = [[by_id[q.source]] for q in sample]
+for name, model, new in (("base", base, PROSE_TOKENS), ("form", former, CARD_TOKENS)):
+    answers = answer_all(model, tokenizer, sample, alone, build, new)
+    told(f"{name}, the right passage alone", answers, 0)
+
+# %% [markdown]
+# Does it read at all? An answer that stands in no passage was not read there.
+
+# %% [markdown]
+# ### Exercise 5.5
+#
+# Write `copied(answer, passages)`: True when the answer stands in at least one of the passages,
+# its title counted, and False for None. `contains_answer(text, answer)` says whether an answer
+# stands in a text as whole words.
+
+
+# %% exercise="5.5"
+def copied(answer, passages):
+    """True when the answer stands in one of the passages shown."""
+    ### BEGIN SOLUTION
+    return answer is not None and any(contains_answer(titled(p), answer) for p in passages)
+    ### END SOLUTION
+
+
+# %%
+check("5.5")
+
+
+# %%
+def stands(answer, passages):
+    """Yours, or the same by the course."""
+    if passed("5.5"):
+        return copied(answer, passages)
+    return bool(answer) and any(contains_answer(titled(p), answer) for p in passages)
+
+
+# %%
+def copies(name, answers):
+    """Print how many of the wrong cards hold words that stand in a passage."""
+    cards = [a for a in answers if a.verdict.card and not a.verdict.right]
+    n = sum(stands(a.verdict.card.answer, a.passages) for a in cards)
+    print(f"{name}: {n} of {len(cards)} wrong cards hold an answer that stands in a passage")
+
+
+copies("form + RAG", form_read)
+
+# %% [markdown]
+# A wrong answer that stands in a passage is the wrong line, taken from the page. One that stands
+# nowhere was made up, the page unread. Now see what each adapter was trained on.
+
+# %%
+for name in ("form", "open-book"):
+    examples = training_examples(name)
+    n = sum(bool(e.passages) for e in examples)
+    print(f"{name}: {n} of {len(examples)} examples show passages")
+
+# %% [markdown]
+# The form adapter never met a passage, and it always learned to answer at once. What training
+# never asks for, it may undo.
+
+# %% [markdown]
+# ## 6. Train to read
+# The *open-book* adapter saw cards together with passages: things of many kinds, and none of our
+# towns.
+
+# %%
+example = examples[0]
+print(build(example.question, example.passages)[1]["content"])
+print(write_card(example.card))
+
+# %%
+towns = {p.title for p in atlas.passages}
+met = [p.title for e in examples for p in e.passages if p.title in towns]
+print("training passages about our towns:", len(met))
+
+# %%
+reader = with_adapter("open-book")
+reader_closed = answer_all(reader, tokenizer, sample, max_new_tokens=CARD_TOKENS)
+told("open-book, closed book", reader_closed, 1)
+
+# %%
+reader_read = answer_all(reader, tokenizer, sample, found, build, CARD_TOKENS)
+told("open-book + RAG", reader_read)
+copies("open-book + RAG", reader_read)
+
+# %% [markdown]
+# Without passages it knows as little as the others. It has learned how to read, which fits towns
+# it has never met. Forty questions leave a wide interval; compare arms only where theirs lie
+# apart.
+
+# %% [markdown]
+# ## 7. Change a fact
+# The page changes. Take a question that was answered right, and give its town another value.
+
+# %% [markdown]
+# ### Exercise 5.6
+#
+# Write `with_change(passages, id, old, new)`: a new list in which the passage of that id has `new`
+# in place of `old`. Leave the list you are given as it is. Raise ValueError when no passage was
+# changed: a change that silently does nothing is the worst kind.
+
+
+# %% exercise="5.6"
+def with_change(passages, id, old, new):
+    """The passages with one text changed; ValueError when nothing would change."""
+    ### BEGIN SOLUTION
+    if not any(p.id == id and old in p.text for p in passages):
+        raise ValueError(f"{old!r} does not stand in the passage {id!r}")
+    return [replace(p, text=p.text.replace(old, new)) if p.id == id else p for p in passages]
+    ### END SOLUTION
+
+
+# %%
+check("5.6")
+
+
+# %%
+def changed_atlas(id, old, new):
+    """The passages changed by your function, or by the course."""
+    if passed("5.6"):
+        return with_change(atlas.passages, id, old, new)
+    made = replace(by_id[id], text=by_id[id].text.replace(old, new))
+    return [made if p.id == id else p for p in atlas.passages]
+
+
+# %%
+rights = [a.question for a in reader_read if a.verdict.right]
+asked = next((q for q in rights if q.kind == "person"), sample[0])
+new = "Nadia Fern" if asked.kind == "person" else "something else"
+print(asked.question, "| old:", asked.answer, "| new:", new)
+
+# %%
+start = time.perf_counter()
+fresh = Retriever(changed_atlas(asked.source, asked.answer, new), retriever.embedder)
+wanted = [replace(asked, answer=new)]
+shown = find_passages(fresh, wanted, 3, "hybrid")
+again = answer_all(reader, tokenizer, wanted, shown, build, CARD_TOKENS)
+print(again[0].completion.text)
+print(f"{time.perf_counter() - start:.1f} seconds, the whole index made anew")
+
+# %% [markdown]
+# One question shows the way; it is no rate. The other road is training on the new fact: lesson 03
+# showed the minutes it takes. The stored dose curve says what it costs:
+
+# %%
+for passes in (0, 20):
+    right = find_rows(reference("dose"), variant="general", passes=passes)[0]["right"]
+    print(f"{passes} passes over the facts: {right['k']} of {right['n']} on general knowledge")
+
+# %% [markdown]
+# ## 8. When the page is silent
+# Some questions have no answer in any passage. The right card then has null for its answer: the
+# model *abstains*.
+
+# %%
+silent = atlas.ask("unanswerable", limit=20)
+shown = find_passages(retriever, silent, 3, "hybrid")
+told("no answer to find", answer_all(reader, tokenizer, silent, shown, build, CARD_TOKENS))
+refused = sum(a.verdict.abstained for a in reader_read)
+print(f"abstained on questions that have an answer: {refused} of {len(reader_read)}")
+
+# %% [markdown]
+# Look at both counts together. A model that always abstains would be perfect on the first and
+# useless on the second.
+
+# %% [markdown]
+# ## 9. The table, on your machine
+
+
+# %%
+def row(arm, answers, k=None):
+    """One row of the headline table."""
+    about = {"arm": arm, "dataset": "atlas", "variant": "plain", "passes": None, "k": k}
+    return {**about, **summarise(answers)}
+
+
+rows = [row("base", base_closed), row("form", form_closed), row("base+rag", base_read, 3)]
+rows += [row("form+rag", form_read, 3)]
+rows += [row("open-book", reader_closed), row("open-book+rag", reader_read, 3)]
+
+# %%
+columns = ("arm", "n", "valid", "right", "source", "tokens in", "s/answer", "misses f/t/r/a")
+Markdown(markdown(rows, columns))
+
+# %% [markdown]
+# Percent, with the 95 % interval in brackets; misses are form, retrieval, reading, abstained.
+# Closed book nothing is shown, so a miss that is not of form counts as retrieval. The stored run,
+# with more questions, should agree within the intervals:
+
+# %%
+Markdown(markdown(stored, columns))
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    words = headline_picture(rows, Path(folder))
+    display(Image(filename=str(Path(folder) / "headline.png"), alt=words))
+print(words)
+
+# %% [markdown]
+# ## Remember
+# 1. Passages in the prompt bring facts, and no weight changes.
+# 2. Training on a prompt without passages may teach a model not to look at them; training with
+#    passages teaches it to read ones it has never seen.
+# 3. Before you mend a miss, say whether form, retrieval or reading failed.
+#
+# **An open question.** Two passages contradict each other, one of them out of date. What should
+# the card say, and which examples would teach it?
+#
+# Next: [06 · Which of the two do you need, and is it fit to use?](06_choose_and_ship.ipynb)
+
+# %%
+progress()
