@@ -25,13 +25,12 @@ def make_data(folder: Path) -> list[Path]:
         "form/questions.jsonl": make_form.questions(),
         "form/train.jsonl": make_form.examples(),
     }
+    for split, (count, seed) in OPEN_BOOK.items():
+        sets[f"open_book/{split}.jsonl"] = make_open_book.make_examples(count, seed, split)
     for name, records in sets.items():
-        write_lines(folder / name, records)
-    talks = {f"open_book/{split}.jsonl": asked for split, asked in OPEN_BOOK.items()}
-    for name, (count, seed) in talks.items():
-        made = make_open_book.make_examples(count, seed, Path(name).stem)
-        write_examples(folder / name, made)
-    return [folder / name for name in (*sets, *talks)]
+        write = write_examples if name.startswith("open_book/") else write_lines
+        write(folder / name, records)
+    return [folder / name for name in sets]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from utils.data import Passage
 from utils.nearest import Found, best_first, top
 from utils.postings import keys, score_words
 from utils.prompts import titled
-from utils.retrieve import METHODS, Hit, embed, fuse, lexical_ranks, tokenise
+from utils.retrieve import Hit, check_method, embed, fuse, lexical_ranks, tokenise
 from utils.segments import (
     IndexFault,
     Segment,
@@ -73,8 +73,7 @@ class Index:
 
         Raises ValueError for a method that is none of dense, lexical, hybrid.
         """
-        if method not in METHODS:
-            raise ValueError(f"{method!r} is no retriever: use one of {', '.join(METHODS)}")
+        check_method(method)
         if not queries:
             return []
         k = min(k, len(self))

@@ -48,8 +48,7 @@ class Retriever:
 
         Raises ValueError for a method that is none of dense, lexical, hybrid.
         """
-        if method not in METHODS:
-            raise ValueError(f"{method!r} is no retriever: use one of {', '.join(METHODS)}")
+        check_method(method)
         if not queries:
             return []
         scores = self._scores(queries, method)
@@ -67,6 +66,12 @@ class Retriever:
         return np.stack(
             [fuse([ranks(d), lexical_ranks(x)]) for d, x in zip(dense, lexical, strict=True)]
         )
+
+
+def check_method(method: str) -> None:
+    """Raises ValueError for a method that is none of dense, lexical, hybrid."""
+    if method not in METHODS:
+        raise ValueError(f"{method!r} is no retriever: use one of {', '.join(METHODS)}")
 
 
 def embed(embedder, texts: Sequence[str]) -> np.ndarray:
