@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import words
+from tools import docwords, words
 from utils.data import Passage
 
 FOLDER = Path(__file__).resolve().parent / "open_book"
@@ -151,6 +151,11 @@ def _value(spec: str, rng: random.Random) -> tuple[str, str]:
         when = f" {rng.choice(WHENS)}" if rng.random() < 0.4 else ""
         thing = _mixed(rng) if rng.random() < 0.6 else rng.choice(THINGS)
         return f"{rng.choice(ACTS)} {thing}{when}", "thing"
+    if spec in ("doc", "choices"):
+        make = docwords.describe if spec == "doc" else docwords.choices
+        return make(vocabulary(), rng), "thing"
+    if spec == "setting":
+        return make_name(rng.choice(("{low}_{low}", "{low}_{noun2}", "use_{low}")), rng), "thing"
     text, kind = words.value(spec, rng)
     if re.fullmatch(r"[a-z]+ (?!of |or )[a-z ]+", text) and rng.random() < 0.7:
         first, rest = text.split(" ", 1)
@@ -232,6 +237,8 @@ def _subject(sentence: str, first: bool, entity: Entity, rng: random.Random) -> 
         said = entity.domain.pronoun
     else:
         said = f"the {entity.domain.noun}"
-    opens_with_code = sentence.startswith("{e}") and "_" in said
-    sentence = sentence.replace("{e}", said)
+    part, _, owner = entity.name.partition(" of ")
+    opens_with_code = "_" in {"{e}": said, "{part}": part}.get(sentence.split("}")[0] + "}", "")
+    for mark, text in (("{e}", said), ("{part}", part), ("{owner}", owner)):
+        sentence = sentence.replace(mark, text)
     return sentence if opens_with_code else sentence[0].upper() + sentence[1:]

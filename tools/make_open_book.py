@@ -15,10 +15,12 @@ from tools.domains import Attribute, Domain, Entity, load_domains, make_entity, 
 from utils.card import Card
 from utils.data import Example, Passage
 
-TURNS = 6
-SIZES = ((1, 2, 3, 4), (40, 27, 28, 5))
-STATED, LEFT_OUT = 0.64, 0.24  # of the questions; the rest ask about an entity not shown
-WEIGHTS = {"settings": 4, "towns": 4}  # nearest to the documents of the library and the atlas
+TURNS = 8
+SIZES = ((1, 2, 3, 4), (25, 22, 46, 7))
+LENGTHS = (3, 4, 5, 6, 7)  # attributes a passage states
+STATED, LEFT_OUT = 0.67, 0.23  # of the questions; the rest ask about an entity not shown
+SAME_OF_ANOTHER = 0.4  # how often the next question asks the same of a neighbour
+WEIGHTS = {"settings": 8, "towns": 7}  # nearest to the documents of the library and the atlas
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,21 @@ def make_conversation(domains: list[Domain], rng: random.Random, split: str) -> 
     rng.shuffle(shown)
     asked: dict[tuple[str, str], Example] = {}
     for _ in range(6 * TURNS):
+        if len(asked) == TURNS:
+            break
         about = told[0] if rng.random() < 0.6 else rng.choice(told)
         how = rng.choices(
             ("stated", "left out", "absent"), (STATED, LEFT_OUT, 1 - STATED - LEFT_OUT)
         )[0]
         entity, attribute = _topic(about, told, how, rng)
-        if (entity.name, attribute.key) not in asked and len(asked) < TURNS:
+        while (entity.name, attribute.key) not in asked and len(asked) < TURNS:
             question, card = _turn(entity, attribute, about.passage.id, how, split, rng)
             made = Example("", question, card, tuple(shown), split)
             asked[entity.name, attribute.key] = made
+            others = [t for t in told if t.entity.domain is entity.domain]
+            if rng.random() < SAME_OF_ANOTHER:
+                about = rng.choice(others)
+                entity, how = about.entity, "stated" if attribute.key in about.keys else "left out"
     return list(asked.values())
 
 
@@ -69,7 +77,7 @@ def _entities(domain: Domain, domains: list[Domain], rng: random.Random) -> list
     names = {found[0].name}
     for _ in range(rng.choices(*SIZES)[0] - 1):
         how = rng.choices(("similar", "same", "other"), (40, 45, 15))[0]
-        similar = words.similar_name(found[0].name, rng) if how == "similar" else None
+        similar = _near(found[0], rng) if how == "similar" else None
         entity = make_entity(rng.choice(domains) if how == "other" else domain, rng, similar)
         if entity.name not in names:
             found.append(entity)
@@ -77,17 +85,23 @@ def _entities(domain: Domain, domains: list[Domain], rng: random.Random) -> list
     return found
 
 
+def _near(entity: Entity, rng: random.Random) -> str:
+    """A name easily taken for the entity's: of a setting, often the same owner or the same part."""
+    part, of, owner = entity.name.partition(" of ")
+    if not of or rng.random() < 0.3:
+        return words.similar_name(entity.name, rng)
+    part2, of2, owner2 = make_entity(entity.domain, rng).name.partition(" of ")
+    if not of2:
+        return words.similar_name(entity.name, rng)
+    return f"{part2} of {owner}" if rng.random() < 0.7 else f"{part} of {owner2}"
+
+
 def _tell(entities: list[Entity], rng: random.Random) -> list[Told]:
-    """A passage for each entity; neighbours often state the same attributes as the first."""
+    """A passage for each entity. What one leaves out, a neighbour often states."""
     rows: list[tuple[Entity, list[str], Passage]] = []
     for entity in entities:
-        count = rng.choice((2, 3, 4) if rows else (3, 4, 5, 6))
-        keys = rng.sample(list(entity.facts), len(entity.facts))
-        if rows and entity.domain is rows[0][0].domain:
-            shared = [key for key in rows[0][1] if rng.random() < 0.6]
-            keys = list(dict.fromkeys([*shared, *keys]))
-        keys = keys[: min(count, len(keys) - 1)]
-        rng.shuffle(keys)
+        count = min(rng.choice(LENGTHS), len(entity.facts) - 1)
+        keys = rng.sample(list(entity.facts), count)
         rows.append((entity, keys, make_passage(entity, keys, rng)))
     named = name_passages([passage for _, _, passage in rows], rng)
     return [Told(e, tuple(k), p) for (e, k, _), p in zip(rows, named, strict=True)]
@@ -100,9 +114,9 @@ def _topic(about: Told, told: list[Told], how: str, rng: random.Random) -> tuple
     missing = [a for a in entity.domain.attributes if a.key not in about.keys]
     if how != "absent":
         found = stated if how == "stated" else missing
-        return entity, rng.choices(found, [4 if a.reverse else 1 for a in found])[0]
+        return entity, rng.choices(found, [3 if a.reverse else 1 for a in found])[0]
     while entity.name in {t.entity.name for t in told}:
-        near = words.similar_name(about.entity.name, rng) if rng.random() < 0.7 else None
+        near = _near(about.entity, rng) if rng.random() < 0.7 else None
         entity = make_entity(entity.domain, rng, near)
     return entity, rng.choice(entity.domain.attributes)
 
