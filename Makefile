@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
-.PHONY: help setup models lab run build test clean
+.PHONY: help setup models lab run build bench test clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +23,9 @@ run: models ## run the measured experiment; ARGS="--quick" for a short one
 
 build: setup ## make the notebooks from solutions/*.py
 	@$(VENV_PYTHON) tools/build.py $(ARGS)
+
+bench: models ## compare our inner loops with the usual ways; ARGS="--parts search" for one
+	@$(VENV_PYTHON) tools/bench.py $(ARGS)
 
 test: setup ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .

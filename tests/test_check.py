@@ -8,6 +8,7 @@ import pytest
 
 from sample_lesson import RIGHT, make_notebook, run_cell  # noqa: F401
 from utils import check as course
+from utils.evaluate import evaluate
 
 
 def test_right(notebook):
@@ -116,6 +117,13 @@ def test_errors_show_the_learners_own_line(notebook, body, fragments):
 def test_what_takes_too_long_is_stopped(notebook, body, fragment):
     out = notebook(f"def quick():\n    {body}\ncheck('1.5')")
     assert "error:        no answer after 0.3 seconds" in out and fragment in out
+
+
+@pytest.mark.parametrize(("body", "unwritten"), [("...", True), ("x = rows", False)])
+def test_a_case_that_iterates_over_the_none_of_an_empty_cell(tmp_path, body, unwritten):
+    namespace = run_cell(tmp_path, f"def best(rows):\n    {body}\n")
+    run = evaluate("list(best([3]))", namespace)
+    assert run.error[0] == "TypeError" and run.unwritten is unwritten
 
 
 def test_a_call_with_the_wrong_arguments_is_an_error_without_a_line_of_ours(notebook):

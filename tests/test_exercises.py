@@ -11,12 +11,15 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from sample_lesson import make_notebook, run_cell  # noqa: F401
+from tools import build
+from tools.lesson import stripped
 from utils import check as course
 from utils.exercise_data import Exercise, load_all
 
@@ -57,6 +60,17 @@ def said(exercise: Exercise, code: str, folder: Path, capsys) -> tuple[str, str]
     return course._last.get(exercise.id, "none"), capsys.readouterr().out
 
 
+@functools.cache
+def cells() -> dict[str, str]:
+    """What the learner finds in the cell of each exercise."""
+    found = [
+        cell
+        for path in build.sources(build.ROOT)
+        for cell in build.load_source(path, build.ROOT)[0]
+    ]
+    return {cell.exercise: stripped(cell.source) for cell in found if cell.exercise}
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder for cells, and a progress file apart from the reader's own."""
@@ -84,9 +98,10 @@ def judged(exercise: Exercise, entry: dict, folder: Path, capsys) -> list[str]:
     """A sentence for each answer that is not judged as it should be, the empty cell among them."""
     found = []
     before = entry.get("before", "")
-    outcome, _ = said(exercise, before, folder, capsys)
-    if outcome != "not attempted":
-        found.append(f"{exercise.id}: an empty cell is {outcome}")
+    for what, code in (("an empty cell", ""), ("the cell as handed out", cells()[exercise.id])):
+        outcome, text = said(exercise, f"{before}\n{code}", folder, capsys)
+        if outcome != "not attempted":
+            found.append(f"{exercise.id}: {what} is {outcome}:\n{text}")
     for kind in ("wrong", "right"):
         for i, row in enumerate(entry.get(kind, []), 1):
             code = f"{before}\n{row.get('before', '')}\n{row['code']}"

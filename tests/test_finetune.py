@@ -192,6 +192,14 @@ def test_merged_it_answers_as_the_adapter_does(trained) -> None:
     assert merged.dtype == torch.float32 and not merged.training
 
 
+def test_merged_in_bf16_the_places_of_tokens_stay_exact(trained) -> None:
+    folder, _, _, _ = trained
+    merged = merge_adapter(make_toy()[0], folder, torch.bfloat16)
+    assert {weight.dtype for weight in merged.parameters()} == {torch.bfloat16}
+    exact = make_toy()[0].model.rotary_emb.inv_freq
+    torch.testing.assert_close(merged.model.rotary_emb.inv_freq, exact, rtol=0, atol=0)
+
+
 def test_nothing_to_merge_and_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no adapter: train it, or take one of data"):
         merge_adapter(None, tmp_path)

@@ -19,8 +19,8 @@ import pytest
 
 from tools import make_atlas, make_form
 from tools.domains import load_domains
-from tools.make_open_book import TURNS
 from tools.make_data import make_data
+from tools.make_open_book import TURNS
 from utils.card import KINDS
 from utils.data import DATA, Example, Passage, load_examples, load_passages, load_questions
 

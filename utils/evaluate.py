@@ -92,11 +92,12 @@ def ended(worker: threading.Thread) -> bool:
 
 def _run(expr: str, namespace: dict, setup: str) -> Run:
     """One evaluation, in the worker. Whatever the learner's code raises becomes a Run."""
+    code = None
     try:
+        code = compile(expr, CASE, "eval")
         scope = dict(namespace)
         if setup:
             exec(compile(setup, SETUP, "exec"), scope)
-        code = compile(expr, CASE, "eval")
         form = to_json(eval(code, scope))
         return Run(value=form, unwritten=form is None and unfinished(code, namespace))
     except Gap:
@@ -104,7 +105,9 @@ def _run(expr: str, namespace: dict, setup: str) -> Run:
     except NotJson as fault:
         return Run(fault=str(fault))
     except BaseException as error:
-        return failed(error, namespace)
+        run = failed(error, namespace)
+        used_none = code is not None and "NoneType" in run.message
+        return replace(run, unwritten=used_none and unfinished(code, namespace))
 
 
 def holds(condition: str, got: Any, want: Any) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from utils.data import DATA
 from utils.datasets import training_examples
 from utils.finetune import Look, Settings, Step, save_adapter, train
-from utils.models import device_and_dtype, load_model
+from utils.models import device_and_dtype, is_default, load_model, model_source
 from utils.pairs import make_groups
 
 SHIPPED = DATA / "adapters"
@@ -59,6 +59,23 @@ def find_adapter(name: str, trained: Path, shipped: bool) -> Adapter | None:
     if shipped and (SHIPPED / name / WHOLE).is_file():
         return Adapter(name, SHIPPED / name, "shipped")
     return None
+
+
+def lesson_folder() -> Path:
+    """Where the lessons keep what they train: a folder for each model."""
+    return DATA.parent / "results" / "lessons" / Path(model_source()).name
+
+
+def lesson_adapter(name: str) -> Adapter:
+    """The adapter trained in a lesson, else the shipped one. Raises NoAdapter for neither."""
+    found = find_adapter(name, lesson_folder(), shipped=is_default())
+    if found is None:
+        raise NoAdapter(
+            f"No adapter {name!r} has been trained for {Path(model_source()).name}. Run the "
+            "training cell of the lesson, or unset FORM_AND_FACTS_MODEL: the adapters that come "
+            "with the course fit its own model only."
+        )
+    return found
 
 
 def train_adapter(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from utils import models, recipes
 from utils.data import DATA
-from utils.finetune import merge_adapter
+from utils.finetune import load_tuned
 from utils.generate import generate
 from utils.prompts import closed_book, render
 from utils.screen import Screen
@@ -41,13 +41,10 @@ class Stage:
         """The base model, or the base with the adapter merged into it."""
         if adapter is None:
             return self._base()[0]
-        import torch
-
         if self.name != adapter:
             self.name = self.model = None
             folder = self.adapter(adapter).folder
-            whole, _ = models.load_model(self.options.model, dtype=torch.float32)
-            self.model, self.name = merge_adapter(whole, folder), adapter
+            self.model, self.name = load_tuned(folder, self.options.model)[0], adapter
         return self.model
 
     def adapter(self, name: str) -> recipes.Adapter:

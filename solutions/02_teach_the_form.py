@@ -35,15 +35,14 @@ from utils.card import write_card
 from utils.check import answered, check, hint, passed, progress, solution  # noqa: F401
 from utils.datasets import load_dataset, training_examples
 from utils.fetch import quiet
-from utils.finetune import merge_adapter, train
+from utils.finetune import load_tuned, train
 from utils.generate import generate
-from utils.models import device_and_dtype, is_default, load_model, weights_hash
+from utils.models import device_and_dtype, load_model, weights_hash
 from utils.pairs import IGNORED, Group, Pair, make_pair, make_row
 from utils.plots import FORM
-from utils.progress import ROOT
 from utils.prompts import closed_book, few_shot, render
 from utils.rag import answer_all
-from utils.recipes import RECIPES, find_adapter
+from utils.recipes import RECIPES, lesson_adapter, lesson_folder
 from utils.reference import find_rows, reference
 from utils.report import markdown, percent
 from utils.runner import CARD_TOKENS, PROSE_TOKENS, ask_chain, describe, shots, summarise
@@ -183,8 +182,7 @@ check("2.3")
 
 # %%
 settings = RECIPES["form"].settings
-TRAINED = ROOT / "results" / "lessons"
-adapter = find_adapter("form", TRAINED, shipped=is_default())
+adapter = lesson_adapter("form")
 tensors = load_file(adapter.folder / "adapter_model.safetensors")
 stored = sum(tensor.numel() for tensor in tensors.values())
 total = sum(weight.numel() for weight in model.parameters())
@@ -264,7 +262,7 @@ if os.environ.get("FORM_AND_FACTS_TRAIN") != "0":
     attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
     student, _ = load_model(attention=attention)
     losses.clear()
-    tuned = train(student, tokenizer, groups, settings, TRAINED / "form", note, watch)
+    tuned = train(student, tokenizer, groups, settings, lesson_folder() / "form", note, watch)
     print(f"{len(losses)} steps in {time.perf_counter() - start:.0f} seconds")
     print("frozen weights the same:", weights_hash(tuned.unload()) == untouched)
 
@@ -288,10 +286,9 @@ if losses:
 # ask the very same questions.
 
 # %%
-adapter = find_adapter("form", TRAINED, shipped=is_default())
+adapter = lesson_adapter("form")
 print("adapter in use:", adapter.origin)
-whole, _ = load_model(dtype=torch.float32)
-formed = merge_adapter(whole, adapter.folder)
+formed, _ = load_tuned(adapter.folder)
 form_general = answer_all(formed, tokenizer, general, max_new_tokens=CARD_TOKENS)
 form_towns = answer_all(formed, tokenizer, towns, max_new_tokens=CARD_TOKENS)
 
@@ -381,9 +378,7 @@ if passed("2.5"):
 # questions.
 
 # %%
-extreme = find_adapter("facts-20", TRAINED, shipped=is_default())
-whole, _ = load_model(dtype=torch.float32)
-worn = merge_adapter(whole, extreme.folder)
+worn, _ = load_tuned(lesson_adapter("facts-20").folder)
 worn_general = answer_all(worn, tokenizer, general, max_new_tokens=CARD_TOKENS)
 for answer in worn_general[:4]:
     print(f"{answer.question.question}\n    {answer.completion.text}")

@@ -22,22 +22,20 @@
 import os
 from dataclasses import replace
 
-import torch
 from IPython.display import Image, display
 
 from utils.card import CardError, parse_card
 from utils.check import answered, check, hint, passed, progress, solution  # noqa: F401
-from utils.data import DATA
 from utils.datasets import load_dataset, training_examples
-from utils.finetune import merge_adapter
+from utils.finetune import load_tuned
 from utils.generate import generate
 from utils.measure import rate
-from utils.models import is_default, load_model
+from utils.models import load_model
 from utils.normalise import same_answer
 from utils.plots import dose_picture
 from utils.prompts import closed_book, render
 from utils.rag import answer_all
-from utils.recipes import find_adapter, train_adapter
+from utils.recipes import lesson_adapter, lesson_folder, train_adapter
 from utils.reference import find_rows, reference
 from utils.report import percent
 
@@ -110,15 +108,13 @@ check("3.1")
 # The form adapter is the one you trained in lesson 2 if it is still there, else the one that came
 # with the course. Merging adds its change into a fresh copy of the weights.
 
+
 # %%
-TRAINED = DATA.parent / "results" / "lessons"  # where lesson 2 keeps what it trains, too
-
-
 def tuned(name):
     """The base model with the named adapter merged in; prints where the adapter is from."""
-    adapter = find_adapter(name, TRAINED, shipped=is_default())
+    adapter = lesson_adapter(name)
     print(f"{name}: the {adapter.origin} adapter")
-    return merge_adapter(load_model(dtype=torch.float32)[0], adapter.folder)
+    return load_tuned(adapter.folder)[0]
 
 
 # %%
@@ -276,7 +272,7 @@ def look(step, training):
 
 # %% tags=["slow"]
 if os.environ.get("FORM_AND_FACTS_TRAIN") != "0":
-    train_adapter("facts-3", TRAINED, seed=0, tick=tick, sample=look)
+    train_adapter("facts-3", lesson_folder(), seed=0, tick=tick, sample=look)
 
 # %%
 model = tuned("facts-3")
@@ -392,8 +388,10 @@ for was, now in list(zip(form_general, twenty_general, strict=True))[:5]:
 
 # %%
 dose = reference("dose")
-words = dose_picture(dose["rows"], TRAINED, "dose")
-display(Image(filename=str(TRAINED / "dose.png"), alt="Right answers by passes; text below."))
+words = dose_picture(dose["rows"], lesson_folder(), "dose")
+display(
+    Image(filename=str(lesson_folder() / "dose.png"), alt="Right answers by passes; text below.")
+)
 print(words)
 
 # %%

@@ -22,20 +22,19 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from IPython.display import Image, Markdown, display
 
 from utils.card import write_card
 from utils.check import answered, check, hint, passed, progress, solution  # noqa: F401
 from utils.datasets import load_dataset, training_examples
-from utils.finetune import merge_adapter
+from utils.finetune import load_tuned
 from utils.measure import rate
 from utils.models import load_embedder, load_model, weights_hash
 from utils.normalise import contains_answer
 from utils.plots import headline_picture
 from utils.prompts import READ, closed_book, open_book, render, titled
 from utils.rag import answer_all, find_passages
-from utils.recipes import SHIPPED
+from utils.recipes import lesson_adapter
 from utils.reference import find_rows, reference
 from utils.report import markdown
 from utils.retrieve import Retriever
@@ -225,8 +224,7 @@ print(sum(why(a) == a.verdict.diagnosis for a in missed), "of", len(missed), "as
 # %%
 def with_adapter(name):
     """The base model with a shipped adapter merged into its weights."""
-    whole, _ = load_model(dtype=torch.float32)
-    return merge_adapter(whole, SHIPPED / name)
+    return load_tuned(lesson_adapter(name).folder)[0]
 
 
 # %% [markdown]

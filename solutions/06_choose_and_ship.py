@@ -21,20 +21,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from IPython.display import Markdown
 
 from utils.check import answered, check, hint, passed, progress, solution  # noqa: F401
 from utils.datasets import load_dataset
 from utils.documents import load_documents
-from utils.finetune import merge_adapter
+from utils.finetune import load_tuned
 from utils.generate import generate
 from utils.measure import judge, rate
-from utils.models import load_embedder, load_model
+from utils.models import load_embedder
 from utils.normalise import contains_answer
 from utils.prompts import open_book, render, titled
 from utils.rag import answer_all, find_passages
-from utils.recipes import SHIPPED
+from utils.recipes import lesson_adapter
 from utils.reference import find_rows, reference
 from utils.report import markdown, percent
 from utils.retrieve import Retriever
@@ -142,8 +141,7 @@ check("6.2")
 # towns, and add a sentence to the passage that holds the answer.
 
 # %%
-whole, tokenizer = load_model(dtype=torch.float32)
-reader = merge_adapter(whole, SHIPPED / "open-book")
+reader, tokenizer = load_tuned(lesson_adapter("open-book").folder)
 embedder = load_embedder()
 
 # %%

@@ -1,0 +1,71 @@
+"""Compare our inner loops with the usual ways, in one run, in turns; `make bench` calls it.
+
+Writes results/bench.json. Each way is measured in every round; the table shows the best of the
+rounds, so that other work on the machine disturbs it least.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from utils.fetch import ModelError  # noqa: E402
+from utils.report import PACKAGES, device_facts, read_json, write_json  # noqa: E402
+
+PARTS = ("training", "answers", "search")
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def measure(part: str, rounds: int, sizes: list[int]) -> object:
+    """The measurement of one part."""
+    print(f"{part}:", flush=True)
+    say = lambda text: print(f"  {text}", flush=True)  # noqa: E731
+    if part == "training":
+        from tools import bench_training
+
+        return bench_training.measure(rounds, say)
+    if part == "answers":
+        from tools import bench_answers
+
+        return bench_answers.measure(rounds, say)
+    from tools import bench_search
+
+    return bench_search.measure(sizes, rounds, say)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the parts asked for and write them beside those measured before."""
+    parser = argparse.ArgumentParser(prog="python tools/bench.py", description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="passages")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench.json")
+    given = parser.parse_args(arguments)
+    if given.rounds < 1 or min(given.sizes) < 1:
+        parser.error("--rounds and --sizes must be 1 or more")
+    found = read_json(given.out) or {}
+    try:
+        for part in given.parts:
+            found |= {
+                "schema": 1,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "device": device_facts(),
+                "versions": {name: version(name) for name in PACKAGES},
+                part: measure(part, given.rounds, given.sizes),
+            }
+            write_json(given.out, found)
+    except ModelError as error:
+        print(f"Stopped: {error}", file=sys.stderr)
+        return 1
+    print(f"Written: {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The tables of docs/performance.md, from the stored reference run of `make bench`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+BASE = {"training": "TRL, fp32", "answers": "one at a time"}
+
+
+def machine(found: dict) -> str:
+    """The machine, the day and the versions in a sentence."""
+    device = found["device"]
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return (
+        f"Measured on {found['created'][:10]} on {device['processor']}, {device['cores']} cores, "
+        f"{device['memory_gib']:.0f} GiB, {device['device']} in {device['dtype']}, "
+        f"Python {device['python']}; {versions}.\n"
+    )
+
+
+def training(found: dict) -> str:
+    """Tokens a second of each way of training."""
+    part = found["training"]
+    rows = [
+        [name, *_rate(part, name, "training"), f"{100 * part['share_of_peak'][name]:.0f} %"]
+        for name in part["rounds"]
+    ]
+    head = ("way", "tokens/s, each round", f"times {BASE['training']}", "share of the peak")
+    peak = f"{part['gemm_peak'] / 1e9:.0f} GFLOP/s"
+    told = (
+        f"A step is {part['pairs_a_step']} pairs, {part['tokens_a_step']:,.0f} tokens; with shared "
+        f"passages {part['tokens_computed_where_shared']:,.0f} of them are computed. The peak of "
+        f"the matrix product was {peak}.\n"
+    )
+    return _table(head, rows) + "\n" + told
+
+
+def answers(found: dict) -> str:
+    """Answers a second of each way of generating, and how many texts differ."""
+    part = found["answers"]
+    rows = [[name, str(part["n"][name]), *_rate(part, name, "answers")] for name in part["rounds"]]
+    head = ("way", "n", "answers/s, each round", f"times {BASE['answers']}")
+    alone, padded = part["differ_from_one_at_a_time"], part["differ_from_padded_batches"]
+    told = (
+        f"Of our texts {alone['k']} of {alone['n']} differ from those written one at a time, and "
+        f"{padded['k']} of {padded['n']} from those of padded batches: in bf16 a sum depends on "
+        "the shape of the batch, and now and then another token wins.\n"
+    )
+    return _table(head, rows) + "\n" + told
+
+
+def search(found: dict) -> str:
+    """A row a size of the index."""
+    rows = [
+        [
+            f"{row['passages']:,}",
+            f"{row['build_seconds']:,.0f}",
+            f"{row['bytes'] / 1e6:,.0f}",
+            f"{row['queries_per_second']:,.0f}",
+            f"{row['queries_per_second'] / row['exact_queries_per_second']:.1f}",
+            f"{row['recall_at_10']:.3f} ({row['n']})",
+        ]
+        for row in found["search"]
+    ]
+    head = ("passages", "build (s)", "MB", "queries/s", "times exact", "recall@10 (queries)")
+    return _table(head, rows)
+
+
+def phases(headline: dict) -> str:
+    """Seconds of answering in `make run`, by arm; trainings and loading are not among them."""
+    spent: dict[str, float] = defaultdict(float)
+    asked: dict[str, int] = defaultdict(int)
+    for row in headline["rows"]:
+        spent[row["arm"]] += row["n"] * row["seconds_per_answer"]
+        asked[row["arm"]] += row["n"]
+    rows = [[arm, str(asked[arm]), f"{seconds:.0f}"] for arm, seconds in spent.items()]
+    return _table(
+        ("arm", "questions", "seconds"), [*rows, ["all", "", f"{sum(spent.values()):.0f}"]]
+    )
+
+
+def _rate(part: dict, name: str, kind: str) -> tuple[str, str]:
+    """Each round's rate, and the best over the best of the usual way."""
+    rates = part["rounds"][name]
+    shown = ", ".join(f"{rate:.3g}" for rate in rates)
+    return shown, f"{max(rates) / max(part['rounds'][BASE[kind]]):.1f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
