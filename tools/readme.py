@@ -1,4 +1,4 @@
-"""Fill what is generated in README.md and data/README.md, and draw docs/headline.
+"""Fill what is generated in README.md, data/README.md and docs/performance.md; draw docs/headline.
 
 `python tools/readme.py` writes; `python tools/readme.py --check` compares only and names what
 differs. Numbers come from data/results: headline-seedN.json and dose-seed0.json, as
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import tables  # noqa: E402
+from tools import bench_tables, tables  # noqa: E402
 from tools.tables import ReadmeError, load  # noqa: E402
 from utils import plots  # noqa: E402
 
@@ -56,7 +56,24 @@ def card_values(root: Path) -> dict[str, str]:
     }
 
 
-PAGES = {"README.md": readme_values, "data/README.md": card_values}
+def speed_values(root: Path) -> dict[str, str]:
+    """The text of each marker of docs/performance.md."""
+    folder = root / "data" / "results"
+    bench, headline = load(folder / "bench.json") or {}, load(folder / "headline-seed0.json")
+    made = {name: getattr(bench_tables, name) for name in ("training", "answers", "search")}
+    values = {
+        name: make(bench) if name in bench else "Not measured yet.\n" for name, make in made.items()
+    }
+    values["machine"] = bench_tables.machine(bench) if bench else "Not measured yet.\n"
+    values["phases"] = bench_tables.phases(headline) if headline else "Not measured yet.\n"
+    return values
+
+
+PAGES = {
+    "README.md": readme_values,
+    "data/README.md": card_values,
+    "docs/performance.md": speed_values,
+}
 
 
 def load_headlines(folder: Path) -> dict[int, dict]:
@@ -122,7 +139,7 @@ def check(root: Path) -> list[str]:
 
 
 def write(root: Path) -> None:
-    """Fill both pages and draw the picture."""
+    """Fill the pages and draw the picture."""
     for name, make in PAGES.items():
         path = root / name
         filled = fill(path.read_text("utf-8"), make(root))

@@ -21,10 +21,10 @@ class Run:
     """value: the JSON form; `valued` says whether there is one.
 
     gap: `...` or NotImplementedError was met; unwritten: the value is None, or a None was used
-    as if it were one, and the functions that gave it still hold `...` or cannot be read; fault: what the value is, when it has no
-    JSON form; missing: a name that is not defined; error: the exception's type and its bases;
-    message, line, number: its text and the learner's own line; late: the time was over; alive:
-    it runs on; printed: the start of what was printed.
+    as if it were one, and the functions that gave it still hold `...` or cannot be read; fault:
+    what the value is, when it has no JSON form; missing: a name that is not defined; error: the
+    exception's type and its bases; message, line, number: its text and the learner's own line;
+    late: the time was over; alive: it runs on; printed: the start of what was printed.
     """
 
     value: Any = None
