@@ -200,6 +200,16 @@ def test_merged_in_bf16_the_places_of_tokens_stay_exact(trained) -> None:
     torch.testing.assert_close(merged.model.rotary_emb.inv_freq, exact, rtol=0, atol=0)
 
 
+def test_merged_it_answers_a_batch_without_copying_the_vocabulary_for_each_row(trained) -> None:
+    folder, _, _, _ = trained
+    merged = merge_adapter(make_toy()[0], folder, torch.float32)
+    ids = torch.ones((64, 8), dtype=torch.long)
+    with torch.inference_mode(), torch.profiler.profile(profile_memory=True) as seen:
+        merged(input_ids=ids, logits_to_keep=1)
+    matrix = merged.lm_head.weight.nbytes
+    assert max(event.cpu_memory_usage for event in seen.events()) < 32 * matrix
+
+
 def test_nothing_to_merge_and_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no adapter: train it, or take one of data"):
         merge_adapter(None, tmp_path)

@@ -178,7 +178,9 @@ def merge_adapter(model, folder: Path, dtype=None):
         merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     for weight in merged.parameters():
         weight.data = weight.data.to(dtype or device_and_dtype()[1])
-    return merged.eval()
+    # As from_pretrained leaves them. For a batch of vectors and a frozen matrix torch chooses
+    # another product, which copies the matrix for each row: 5 GB for the vocabulary and 100 rows.
+    return merged.requires_grad_(True).eval()
 
 
 def load_tuned(folder: Path, source: str | None = None):
