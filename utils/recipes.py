@@ -27,10 +27,7 @@ class Recipe:
 RECIPES = {
     "form": Recipe("form", Settings(rank=8, alpha=16, learning_rate=1e-3)),
     "facts": Recipe(
-        "facts",
-        Settings(
-            batch_size=10, learning_rate=1.5e-3, schedule="constant_with_warmup", warmup_share=0.02
-        ),
+        "facts", Settings(batch_size=5, schedule="constant_with_warmup", warmup_share=0.02)
     ),
     "open-book": Recipe("open-book", Settings(learning_rate=8e-4, batch_size=2)),
 }
