@@ -222,5 +222,6 @@ def test_make_alone_lists_the_commands():
         "lab",
         "run",
         "build",
+        "bench",
         "test",
     ]

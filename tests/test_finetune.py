@@ -107,7 +107,7 @@ def trainer_for(kind, tuned, tokenizer, folder: Path, rows: list[dict], **more):
 def test_the_loss_is_trls(tmp_path: Path, groups: list[Group], counted: int | None) -> None:
     """Also where the pairs share the beginning of their prompts."""
     model, tokenizer = make_toy()
-    tuned = shaken(finetune.get_peft_model(model, finetune._lora(SETTINGS)))
+    tuned = shaken(finetune.get_peft_model(model, finetune.lora(SETTINGS)))
     written = [{"prompt": pair.prompt, "completion": pair.completion} for pair in PAIRS]
     theirs, batch = trainer_for(SFTTrainer, tuned, tokenizer, tmp_path, written)
     assert 0 < int((batch["labels"] != -100).sum()) < batch["labels"].numel()
