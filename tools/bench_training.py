@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -41,6 +41,7 @@ def plain(groups: list[Group], bf16: bool) -> Stamps:
             stamps.append(time.perf_counter())
 
     stamps: Stamps = []
+    disable_progress_bars()
     model, tokenizer = load_model(dtype=torch.float32)
     rows = [asdict(pair) for group in groups for pair in group.pairs]
     with tempfile.TemporaryDirectory() as folder, quiet():
