@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+
+from tools.tables import grid
 
 BASE = {"training": "TRL, fp32", "answers": "one at a time"}
 
@@ -33,7 +34,7 @@ def training(found: dict) -> str:
         f"passages {part['tokens_computed_where_shared']:,.0f} of them are computed. The peak of "
         f"the matrix product was {peak}.\n"
     )
-    return _table(head, rows) + "\n" + told
+    return grid(head, rows) + "\n" + told
 
 
 def answers(found: dict) -> str:
@@ -47,7 +48,7 @@ def answers(found: dict) -> str:
         f"{padded['k']} of {padded['n']} from those of padded batches: in bf16 a sum depends on "
         "the shape of the batch, and now and then another token wins.\n"
     )
-    return _table(head, rows) + "\n" + told
+    return grid(head, rows) + "\n" + told
 
 
 def search(found: dict) -> str:
@@ -64,7 +65,7 @@ def search(found: dict) -> str:
         for row in found["search"]
     ]
     head = ("passages", "build (s)", "MB", "queries/s", "times exact", "recall@10 (queries)")
-    return _table(head, rows)
+    return grid(head, rows)
 
 
 def phases(headline: dict) -> str:
@@ -75,9 +76,7 @@ def phases(headline: dict) -> str:
         spent[row["arm"]] += row["n"] * row["seconds_per_answer"]
         asked[row["arm"]] += row["n"]
     rows = [[arm, str(asked[arm]), f"{seconds:.0f}"] for arm, seconds in spent.items()]
-    return _table(
-        ("arm", "questions", "seconds"), [*rows, ["all", "", f"{sum(spent.values()):.0f}"]]
-    )
+    return grid(("arm", "questions", "seconds"), [*rows, ["all", "", f"{sum(spent.values()):.0f}"]])
 
 
 def _rate(part: dict, name: str, kind: str) -> tuple[str, str]:
@@ -85,8 +84,3 @@ def _rate(part: dict, name: str, kind: str) -> tuple[str, str]:
     rates = part["rounds"][name]
     shown = ", ".join(f"{rate:.3g}" for rate in rates)
     return shown, f"{max(rates) / max(part['rounds'][BASE[kind]]):.1f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
