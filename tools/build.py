@@ -16,12 +16,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tools import published  # noqa: E402
 from tools.execute import KERNEL, NOTE, executed  # noqa: E402
 from tools.lesson import Cell, LessonError, full, headed, read_lesson, stripped  # noqa: E402
 from utils.exercise_data import ExerciseError, Lesson, load_lesson  # noqa: E402
 
 EXERCISES = Path("utils") / "exercises"
 SOLUTIONS = EXERCISES / "solutions.json"
+SETUP = "-setup"  # how the id of the first cell ends
+HIDDEN = {"tags": ["setup"], "jupyter": {"source_hidden": True}}  # folded away in JupyterLab
 Notebook = dict[str, Any]
 
 
@@ -51,7 +54,23 @@ def notebook(path: Path, root: Path, student: bool) -> Notebook:
             name = path.relative_to(root).as_posix()
             source = f"<!-- made from {name} by make build; edit that -->\n\n{source}"
         made.append(as_json(cell, source, cell_id(cell, lesson.number, i), metadata(cell, by_id)))
-    return {"cells": made, "metadata": KERNEL, "nbformat": 4, "nbformat_minor": 5}
+    value = {"cells": made, "metadata": KERNEL, "nbformat": 4, "nbformat_minor": 5}
+    return with_first_cell(value, path.name[:2], root)
+
+
+def with_first_cell(value: Notebook, number: str, root: Path) -> Notebook:
+    """A notebook, executed or not, whose first code cell is the one that serves Colab.
+
+    A cell that is there already and says the same is kept, with its count.
+    """
+    source = published.first_cell(published.address(root))
+    new = as_json(Cell("code", source, 0, {}), source, number + SETUP, dict(HIDDEN))
+    old = [cell for cell in value["cells"] if cell["id"] == new["id"]]
+    cells = [cell for cell in value["cells"] if cell["id"] != new["id"]]
+    if old and parts([old[0]]) == parts([new]):
+        new = old[0]
+    place = next((i for i, c in enumerate(cells) if c["cell_type"] == "code"), len(cells))
+    return value | {"cells": [*cells[:place], new, *cells[place:]]}
 
 
 def as_json(cell: Cell, source: str, id: str, facts: dict) -> dict:
@@ -105,6 +124,11 @@ def made(root: Path) -> dict[Path, str]:
     if faults:
         raise LessonError("\n".join(faults))
     found = {target: text(notebook(path, root, True)) for path, target in paths.items()}
+    for path in paths:
+        ran = path.with_suffix(".ipynb")
+        if cells := loaded(ran):
+            value = with_first_cell(cells, path.name[:2], root)
+            found[ran.relative_to(root)] = text(value)
     return {**found, SOLUTIONS: text(solutions(root))}
 
 
@@ -115,7 +139,9 @@ def stale(root: Path) -> list[str]:
     names = [f"{path.as_posix()} differs from its source; run: make build" for path in differ]
     stems = {path.stem for path in sources(root)}
     for path in sources(root):
-        if parts(read(path.with_suffix(".ipynb"))) != parts(text(notebook(path, root, False))):
+        if lesson_parts(loaded(path.with_suffix(".ipynb"))) != lesson_parts(
+            notebook(path, root, False)
+        ):
             name = path.with_suffix(".ipynb").relative_to(root).as_posix()
             command = f"python tools/build.py --execute {path.stem}"
             names.append(f"{name} differs from its source; run: {command}")
@@ -131,17 +157,25 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def parts(notebook: str) -> list[tuple]:
-    """What of a notebook comes from its source: kind, id, metadata and text of each cell."""
+def loaded(path: Path) -> Notebook:
+    """A notebook that is there and whole, {} for any other."""
     try:
-        cells = json.loads(notebook)["cells"]
-        return [
-            (c["cell_type"], c["id"], c["metadata"], "".join(c["source"]))
-            for c in cells
-            if c["id"] != NOTE
-        ]
+        value = json.loads(read(path))
+        parts(value["cells"])
+        return value
     except (ValueError, KeyError, TypeError):
-        return []
+        return {}
+
+
+def parts(cells: list[dict]) -> list[tuple]:
+    """Kind, id, metadata and text of each cell."""
+    return [(c["cell_type"], c["id"], c["metadata"], "".join(c["source"])) for c in cells]
+
+
+def lesson_parts(value: Notebook) -> list[tuple]:
+    """What of a notebook comes from its source: not the first cell, nor the note at the end."""
+    made = [c for c in value.get("cells", []) if c["id"] != NOTE and not c["id"].endswith(SETUP)]
+    return parts(made)
 
 
 def write(path: Path, value: str) -> None:

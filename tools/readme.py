@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import bench_tables, tables  # noqa: E402
+from tools import bench_tables, published, tables  # noqa: E402
 from tools.tables import ReadmeError, load  # noqa: E402
 from utils import plots  # noqa: E402
 
@@ -43,6 +43,7 @@ def readme_values(root: Path) -> dict[str, str]:
     values["dose"] = tables.dose(curve) if curve else missing("dose")
     values["cost"] = tables.cost(load(folder / "timing.json") or {})
     values["lessons"] = tables.lessons(root / "notebooks")
+    values["badges"] = published.badges(root)
     return values
 
 
