@@ -34,7 +34,7 @@ FROM_ZIP = """\
             print("Choose form-and-facts.zip, which `make zip` builds:")
             files.upload_file("form-and-facts.zip")
         zipfile.ZipFile("form-and-facts.zip").extractall("form-and-facts.part")
-        os.rename("form-and-facts.part/form-and-facts", "form-and-facts")"""
+        os.renames("form-and-facts.part/form-and-facts", "form-and-facts")"""
 
 FROM_ADDRESS = """\
     import os, runpy, subprocess

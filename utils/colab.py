@@ -7,6 +7,7 @@ replacing those would call for a restart. It can be run any number of times.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def main() -> None:
     there = installed()
     if "torch" not in there:
         raise ColabError(NO_TORCH)
-    fixed = {name: version for name, version in there.items() if name in untouchable()}
+    fixed = {name: there[name] for name in sorted(untouchable() & there.keys())}
     lacking, left = sort(ranges(ROOT), there, fixed)
     print("Form & Facts: ", end="")
     if lacking:
@@ -81,14 +82,12 @@ def installed() -> Versions:
 
 def untouchable() -> set[str]:
     """Packages that stay as they are: Colab's own, what it pins, and what is imported already."""
-    tops = {name.partition(".")[0] for name in sys.modules}
     owners = metadata.packages_distributions()
-    loaded = {package for top in tops for package in owners.get(top, ())}
-    try:
-        pinned = {Requirement(line).name for line in metadata.requires("google-colab") or ()}
-    except metadata.PackageNotFoundError:
-        pinned = set()
-    return {canonicalize_name(name) for name in COLABS | loaded | pinned}
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    names = COLABS | {package for name in loaded for package in owners.get(name, ())}
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        names |= {Requirement(line).name for line in metadata.requires("google-colab") or ()}
+    return {canonicalize_name(name) for name in names}
 
 
 def ranges(root: Path) -> list[Requirement]:
