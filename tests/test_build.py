@@ -8,7 +8,7 @@ import re
 import nbformat
 import pytest
 
-from tools import build, lesson
+from tools import build, lesson, published
 
 TOML = """\
 title = "Measure"
@@ -86,6 +86,7 @@ def test_the_learners_notebook(course, capsys):
     made = cells(root)
     assert [cell.id for cell in made] == [
         "01-000",
+        "01-setup",
         "01-001",
         "01-002",
         "01-exercise-1-1",
@@ -94,11 +95,12 @@ def test_the_learners_notebook(course, capsys):
     ]
     comment = "<!-- made from solutions/01_measure.py by make build; edit that -->\n\n# Measure"
     assert made[0].source.startswith(comment)
-    assert made[1].metadata == {"tags": ["slow"]}
+    assert made[1].metadata == {"tags": ["setup"], "jupyter": {"source_hidden": True}}
+    assert made[2].metadata == {"tags": ["slow"]}
     head = "### Exercise 1.1: Share of cards\n*2 points, about 5 minutes, difficulty 1 of 3*\n\nWr"
-    assert made[2].source.startswith(head)
-    assert made[3].source == 'def share(flags):\n    """The share of True."""\n    ...'
-    assert made[5].source.startswith("%load_ext autoreload")
+    assert made[3].source.startswith(head)
+    assert made[4].source == 'def share(flags):\n    """The share of True."""\n    ...'
+    assert made[6].source.startswith("%load_ext autoreload")
     assert all(c.outputs == [] and c.execution_count is None for c in made if "outputs" in c)
     assert "SOLUTION" not in (root / "notebooks" / "01_measure.ipynb").read_text()
 
@@ -106,7 +108,7 @@ def test_the_learners_notebook(course, capsys):
 def test_the_metadata_of_nbgrader(course):
     root, _ = course
     build.main([], root)
-    exercise, check = (cell.metadata for cell in cells(root)[3:5])
+    exercise, check = (cell.metadata for cell in cells(root)[4:6])
     shared = {"schema_version": 3, "task": False}
     body = {"grade_id": "share", "solution": True, "grade": False, "locked": False}
     assert exercise == {"exercise": "1.1", "nbgrader": {**shared, **body}}
@@ -145,6 +147,30 @@ def test_twice_gives_the_same_bytes_and_check_says_what_differs(course, capsys):
         "notebooks/07_gone.ipynb has no source; remove it",
     ]
     assert [path.read_bytes() for path in paths] == first
+
+
+def test_an_executed_lesson_gets_a_new_first_cell_without_being_run(course, capsys):
+    root, _ = course
+    ran = root / "solutions" / "01_measure.ipynb"
+    value = build.notebook(root / "solutions" / "01_measure.py", root, student=False)
+    value["cells"][2]["outputs"] = [{"name": "stdout", "output_type": "stream", "text": "kept"}]
+    value["cells"][1] = value["cells"][1] | {"source": "an older one", "execution_count": 1}
+    ran.write_text(build.text(value))
+    build.main([], root)
+    made = cells(root, "solutions/01_measure.ipynb")
+    assert made[1].source == published.first_cell("") and made[1].execution_count is None
+    assert made[2].outputs[0].text == "kept" and len(made) == len(value["cells"])
+    value["cells"][1]["source"] = published.first_cell("").splitlines(keepends=True)
+    ran.write_text(build.text(value))
+    before = ran.read_bytes()
+    build.main([], root)
+    assert ran.read_bytes() == before and build.main(["--check"], root) == 0
+    del value["cells"][1]
+    ran.write_text(build.text(value))
+    capsys.readouterr()
+    assert build.main(["--check"], root) == 1
+    wanted = "solutions/01_measure.ipynb differs from its source; run: make build\n"
+    assert capsys.readouterr().out == wanted
 
 
 CHECK = '# %%\ncheck("1.1")\n'

@@ -25,9 +25,9 @@ def test_a_lesson_is_executed_with_its_outputs_and_without_our_paths(course, cap
     made = cells(root, "solutions/01_measure.ipynb")
     note = r"Executed on \d{4}-\d\d-\d\d, on \w+ \w+ with \d+ cores, Python 3\.\d+\.\d+, in \d+ sec"
     assert made[-1].id == "made-on" and re.match(note, made[-1].source)
-    assert made[1].outputs[0].text.startswith("./notebooks python")
-    assert made[4].outputs[0].text == "Exercise 1.1, Share of cards: right. 2 of 2 points.\n"
-    assert made[5].outputs[-1].data["text/plain"] == "1.0"
+    assert made[2].outputs[0].text.startswith("./notebooks python")
+    assert made[5].outputs[0].text == "Exercise 1.1, Share of cards: right. 2 of 2 points.\n"
+    assert made[6].outputs[-1].data["text/plain"] == "1.0"
     assert str(root) not in (root / "solutions" / "01_measure.ipynb").read_text()
     assert build.main(["--check"], root) == 0
     change('print("ready")', "1 / 0")
