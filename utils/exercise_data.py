@@ -182,7 +182,7 @@ def _exercise(row: dict, path: Path) -> Exercise:
 def _function(row: dict, at: str) -> dict:
     rows = tables(row, "case", at)
     require(rows, at, "has no case; add at least one [[exercise.case]]")
-    return {"cases": tuple(_case(case, f"{at}, case {i}") for i, case in enumerate(rows, 1))}
+    return {"cases": tuple(read_case(case, f"{at}, case {i}") for i, case in enumerate(rows, 1))}
 
 
 def _predict(row: dict, at: str) -> dict:
@@ -190,9 +190,8 @@ def _predict(row: dict, at: str) -> dict:
     require(type in TYPES, at, f"`type` must be one of {', '.join(TYPES)}")
     low, high = (get(row, key, NUMBER, at, None) for key in ("low", "high"))
     require(low is None or high is None or low <= high, at, "`low` is above `high`")
-    options = tuple(get(row, "options", list, at, []))
-    ranged = {"type": type, "low": low, "high": high, "options": options}
-    return {"expr": code(row, "expr", at), **ranged}
+    fields = {"type": type, "low": low, "high": high, "expr": code(row, "expr", at)}
+    return {**fields, "options": tuple(get(row, "options", list, at, []))}
 
 
 def _choice(row: dict, at: str) -> dict:
@@ -219,7 +218,8 @@ def _question(row: dict, at: str) -> Question:
     return Question(get(row, "key", str, at, None), get(row, "text", str, at, ""), right, reasons)
 
 
-def _case(row: dict, at: str) -> Case:
+def read_case(row: dict, at: str) -> Case:
+    """One case from its table; `at` is where it stands, for the message of an ExerciseError."""
     known(row, set("expr setup want want_json raises tolerance message wrong".split()), at)
     given = [key for key in ("want", "want_json", "raises") if key in row]
     require(len(given) == 1, at, "needs exactly one of `want`, `want_json` and `raises`")

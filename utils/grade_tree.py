@@ -1,0 +1,47 @@
+"""Processes with all that they started: found, and ended for good."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+import psutil
+
+NEVER = 3.0  # seconds in which an ended process must be gone
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all below it that are alive."""
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    return []
+
+
+def end_tree(pid: int) -> None:
+    """Kill a process and all below it, and wait until they are gone."""
+    until = time.monotonic() + NEVER
+    while (tree := alive(family(pid))) and time.monotonic() < until:
+        for process in tree:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(tree, timeout=0.2)
+
+
+def end_marked(mark: str) -> None:
+    """Kill what left the tree but still carries the folder's name in its environment."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and mark in process.environ().get("PYTHONPATH", ""):
+                end_tree(process.pid)
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that are more than an entry in the process table."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
