@@ -1,0 +1,48 @@
+"""The server and the browser of the tests in JupyterLab; `make e2e` runs them."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from . import lab as labs
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A JupyterLab that serves copies of the learners' notebooks."""
+    with labs.running(tmp_path_factory.mktemp("lab")) as found:
+        shutil.copytree(labs.ROOT / "notebooks", found.folder / "notebooks")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Headless Chromium with an empty profile."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="run: make e2e")
+    path = labs.browser_path()
+    if path is None:
+        pytest.fail("no Chromium was found: run make e2e, which says how to get one")
+    with sync_api.sync_playwright() as driver:
+        context = driver.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=path,
+            headless=True,
+            args=list(labs.FLAGS),
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page, whose complaints are in `page.complaints`."""
+    page = browser.new_page()
+    page.complaints = []
+    page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (page.complaints.append(dialog.message), dialog.accept()))
+    yield page
+    page.close()
