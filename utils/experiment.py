@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils import parallel
 from utils.arms import DATASETS, DOSES, NAMES, choose
 from utils.data import DATA, DataError
 from utils.fetch import ModelError
@@ -80,26 +81,29 @@ def main(arguments: list[str] | None = None) -> int:
         return _start(options)
     except (ModelError, DataError, ValueError, RuntimeError, FileNotFoundError) as error:
         if isinstance(error, (ModelError, DataError)) or str(error):
-            print(f"Stopped: {error}", file=sys.stderr)
+            print(f"{parallel.name()}Stopped: {error}", file=sys.stderr)
             return 1
         raise
     except KeyboardInterrupt:
-        print(
-            "\nStopped. Finished arms are kept; run the same command again to go on.",
-            file=sys.stderr,
-        )
+        if parallel.is_main():
+            print(
+                "\nStopped. Finished arms are kept; run the same command again to go on.",
+                file=sys.stderr,
+            )
         return 130
 
 
 def _start(options: Options) -> int:
     from utils import session
 
+    session.meet(options)
     if options.passages:
         session.run_own(options)
     elif options.dose:
         session.run_dose(options, DOSES)
     else:
         session.run_arms(options)
+    parallel.leave()
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import shutil
@@ -14,13 +13,14 @@ import torch
 from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
-from torch.nn import functional as F
 from transformers import PrinterCallback, TrainerCallback, set_seed
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
+from utils import parallel
 from utils.fetch import quiet
 from utils.models import device_and_dtype, load_model
-from utils.pairs import IGNORED, Group, collate, hide, make_row
+from utils.pairs import Group, collate, make_row
+from utils.trainer import CompletionTrainer, share
 
 
 @dataclass(frozen=True)
@@ -53,32 +53,6 @@ class Step:
 Look = Callable[[int, PeftModel], None]
 
 
-class CompletionTrainer(SFTTrainer):
-    """TRL's SFTTrainer with the same loss, computed only where a completion token is predicted.
-
-    TRL projects every position, the prompt's too, onto the 49,152 words of the vocabulary
-    and adds entropies for its log; here the hidden states are gathered first. And pairs whose
-    prompts begin alike share that beginning (`pairs.make_row`). The loss is TRL's: summed
-    negative log-likelihood over the number of completion tokens.
-    """
-
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The loss of a batch of `pairs.collate`; there are no outputs to return."""
-        causal = self.accelerator.unwrap_model(model).get_base_model()
-        wanted = inputs["labels"][:, 1:]
-        kept = wanted != IGNORED
-        with self.accelerator.autocast():
-            hidden = causal.model(
-                input_ids=inputs["input_ids"],
-                attention_mask=hide(inputs["branch"], causal.dtype),
-                position_ids=inputs["position_ids"],
-                use_cache=False,
-            ).last_hidden_state
-            logits = causal.lm_head(hidden[:, :-1][kept])
-        count = kept.sum() if num_items_in_batch is None else num_items_in_batch
-        return F.cross_entropy(logits.float(), wanted[kept], reduction="sum") / count
-
-
 class _Watch(TrainerCallback):
     """Tells `tick` each step's loss, `sample` every fifth of the way, `at_pass` each pass."""
 
@@ -90,7 +64,7 @@ class _Watch(TrainerCallback):
             self.tick(Step(state.global_step, state.max_steps, float(logs["loss"])))
 
     def on_step_end(self, args, state, control, model=None, **_):
-        if state.global_step % max(10, state.max_steps // 5) == 0:
+        if state.global_step % max(10, state.max_steps // 5) == 0 and parallel.is_main():
             model.eval()
             with torch.autocast(model.device.type, torch.bfloat16, enabled=args.bf16):
                 self.sample(state.global_step, model)
@@ -121,9 +95,7 @@ def train(
     if not groups:
         raise ValueError("there is nothing to train on: give at least one pair")
     checkpoints = folder / f"checkpoints-{_fingerprint(groups, settings)}"
-    for stale in folder.glob("checkpoints-*"):
-        if stale != checkpoints:
-            shutil.rmtree(stale)
+    resume = parallel.from_main(lambda: _last_whole(checkpoints))
     set_seed(settings.seed)
     disable_progress_bars()
     with quiet():
@@ -132,22 +104,29 @@ def train(
             tuned,
             _arguments(settings, checkpoints, model.dtype == torch.bfloat16),
             train_dataset=Dataset.from_list([make_row(group, tokenizer) for group in groups]),
-            data_collator=functools.partial(collate, padding=tokenizer.pad_token_id),
+            data_collator=lambda rows: collate(share(rows), tokenizer.pad_token_id),
             processing_class=tokenizer,
             callbacks=[_Watch(tick, sample, at_pass)],
         )
         trainer.remove_callback(PrinterCallback)  # `tick` tells what it would print
-        with disable_input_dtype_casting(tuned):
-            trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+        with disable_input_dtype_casting(tuned), parallel.explained():
+            trainer.train(resume_from_checkpoint=resume)
     save_adapter(tuned, folder)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    parallel.wait()
+    if parallel.is_main():
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return tuned.eval()
 
 
 def save_adapter(tuned: PeftModel, folder: Path) -> None:
-    """Save the adapter alone: fp16 safetensors and its settings, no path of this machine."""
+    """Save the adapter alone: fp16 safetensors and its settings, no path of this machine.
+
+    Of several processes the main one saves.
+    """
     from safetensors.torch import load_file, save_file
 
+    if not parallel.is_main():
+        return
     making = folder.with_name(folder.name + ".making")
     shutil.rmtree(making, ignore_errors=True)
     tuned.save_pretrained(making)
@@ -183,13 +162,13 @@ def merge_adapter(model, folder: Path, dtype=None):
     return merged.requires_grad_(True).eval()
 
 
-def load_tuned(folder: Path, source: str | None = None):
+def load_tuned(folder: Path, source: str | None = None, dtype=None):
     """As `models.load_model`, with the adapter in `folder` merged into the model.
 
     Raises FileNotFoundError for no adapter, ModelError for no model.
     """
     model, tokenizer = load_model(source, dtype=torch.float32)
-    return merge_adapter(model, folder), tokenizer
+    return merge_adapter(model, folder, dtype), tokenizer
 
 
 def lora(settings: Settings) -> LoraConfig:
@@ -204,7 +183,7 @@ def lora(settings: Settings) -> LoraConfig:
 
 def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
     """TRL's settings. With bf16 the frozen weights are bf16, the adapter and Adam stay fp32."""
-    return SFTConfig(
+    made = SFTConfig(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=settings.epochs,
@@ -222,10 +201,14 @@ def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
         use_cpu=device_and_dtype()[0].type == "cpu",
         gradient_checkpointing=False,
         dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,
         report_to=[],
         disable_tqdm=True,
         log_level="error",
     )
+    made._n_gpu = min(made.n_gpu, 1)  # a process has one GPU; transformers would split each step
+    return made
 
 
 def _fingerprint(groups: Sequence[Group], settings: Settings) -> str:
@@ -235,7 +218,12 @@ def _fingerprint(groups: Sequence[Group], settings: Settings) -> str:
 
 
 def _last_whole(checkpoints: Path) -> str | None:
-    """The newest checkpoint that was written to its end; the Trainer's state is written last."""
+    """The newest checkpoint that was written to its end; the Trainer's state is written last.
+
+    Removes the broken ones, and those of other pairs or settings.
+    """
+    for stale in set(checkpoints.parent.glob("checkpoints-*")) - {checkpoints}:
+        shutil.rmtree(stale)
     found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     whole = [path for path in found if _is_json(path / "trainer_state.json")]
     for broken in set(found) - set(whole):

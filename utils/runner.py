@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from utils import parallel
 from utils.arms import Arm, Task
 from utils.data import Example, Passage, Question
 from utils.datasets import Dataset, training_examples
@@ -49,14 +50,21 @@ def questions_of(library: Library, task: Task, limit: int | None, split: str) ->
 def run_task(
     arm: Arm, task: Task, model, tokenizer, library: Library, limit=None, split="test", tick=None
 ) -> tuple[dict, list[Answer]]:
-    """The row of one arm and task, and the answers behind it."""
+    """The row of one arm and task, and the answers behind it.
+
+    Several processes share out the questions, and each has all answers in the end; `tick` hears
+    of this one's.
+    """
     tick = tick or (lambda done: None)
     questions = questions_of(library, task, limit, split)
-    shown: list[list[Passage]] = [[] for _ in questions]
+    mine = parallel.shard(questions)
+    shown: list[list[Passage]] = [[] for _ in mine]
     if task.retriever:
         found = library.retriever(task.dataset)
-        shown = find_passages(found, questions, task.k or 3, task.retriever)
-    answers = ask_all(arm, model, tokenizer, questions, shown, tick)
+        shown = find_passages(found, mine, task.k or 3, task.retriever)
+    answers = parallel.gather(ask_all(arm, model, tokenizer, mine, shown, tick) if mine else [])
+    if [answer.question for answer in answers] != questions:
+        raise RuntimeError(f"{arm.name} on {task.dataset}: a question was lost or asked twice")
     return {**describe(arm, task), **summarise(answers)}, answers
 
 
@@ -157,7 +165,8 @@ def recall_rows(library: Library, names: Sequence[str], limit=None, split="test"
     for name in names:
         asked = [q for q in library.load(name).ask("plain", split, limit) if q.source]
         for method in METHODS if asked else ():
-            found = library.retriever(name).search([q.question for q in asked], 5, method)
+            mine = [q.question for q in parallel.shard(asked)]
+            found = parallel.gather(library.retriever(name).search(mine, 5, method))
             for k in RECALL_AT:
                 value = recall_at_k(found, [q.source for q in asked], k)
                 rows.append(

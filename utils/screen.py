@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from utils import parallel
 from utils.finetune import Step
 from utils.report import cells, table
 
@@ -17,10 +18,13 @@ EVERY = 15.0  # seconds between lines where there is no terminal to draw on
 
 
 class Screen:
-    """Draws on a terminal; elsewhere (a log, a notebook's pipe) prints a line now and then."""
+    """Draws on a terminal; elsewhere (a log, a notebook's pipe) prints a line now and then.
+
+    Of several processes the main one does.
+    """
 
     def __init__(self, title: str, console: Console | None = None) -> None:
-        self.console = console or Console()
+        self.console = console or Console(quiet=not parallel.is_main())
         self.title = title
         self.rows: list[dict] = []
         self.progress = Progress(
@@ -37,7 +41,7 @@ class Screen:
     @contextmanager
     def open(self) -> Iterator[Screen]:
         """Show while the block runs; the finished table stays on the screen."""
-        if not self.console.is_terminal:
+        if not self.console.is_terminal or self.console.quiet:
             yield self
             self.console.print(table(self.rows, self.title), width=190)
             return

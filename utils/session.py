@@ -6,12 +6,13 @@ import functools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import models, plots, report, runner
-from utils.arms import INSTRUCTED, OWN, Arm, Task, choose
-from utils.data import DataError, Question, load_questions
+from utils import models, parallel, plots, report, runner
+from utils.arms import DATASETS, INSTRUCTED, OWN, Arm, Task, choose
+from utils.data import DATA, DataError, Question, load_questions
 from utils.datasets import Dataset, load_dataset
 from utils.documents import load_documents
 from utils.rag import Answer
@@ -20,6 +21,25 @@ from utils.stage import Stage, data_hash, kept_rows
 
 if TYPE_CHECKING:
     from utils.experiment import Options
+
+
+def meet(options: Options) -> None:
+    """Of several processes: join, see that all run the same, let the main one fetch first.
+
+    Raises ParallelError. With one process there is nothing to do.
+    """
+    parallel.join(models.device_and_dtype()[0].type == "cpu" if parallel.size() > 1 else True)
+    if parallel.size() == 1:
+        return
+    with parallel.main_first():
+        models.model_source()
+        models.embedder_source()
+        if options.passages is None and "library" in (options.datasets or DATASETS):
+            load_dataset("library")
+    made = Stage(options, Screen(""))
+    versions = [version(package) for package in report.PACKAGES]
+    parallel.agree(json.dumps([str(kept_rows(options)), str(made.trained()), str(DATA), versions]))
+    parallel.see(options.out)
 
 
 def run_arms(options: Options) -> dict:
@@ -42,9 +62,10 @@ def run_arms(options: Options) -> dict:
     recall = runner.recall_rows(library, list(searched), options.limit, options.split)
     weights = {"before_rag": before, "after_rag": before and _hash_base(stage)}
     found = {**_headline(stage, screen.rows, recall, weights), "instructed": told}
-    report.write_json(options.out / "headline.json", found)
-    text = plots.headline_picture(screen.rows, options.out)
-    screen.say(f"{text}Written: {options.out / 'headline.json'} and the picture beside it.")
+    if parallel.is_main():
+        report.write_json(options.out / "headline.json", found)
+        text = plots.headline_picture(screen.rows, options.out)
+        screen.say(f"{text}Written: {options.out / 'headline.json'} and the picture beside it.")
     _write_answers(options, answers)
     return found
 
@@ -54,13 +75,15 @@ def run_arm(arm: Arm, stage: Stage, library, kept: Path, answers: list) -> Itera
     for task in arm.tasks:
         parts = (arm.name, arm.prompt, arm.passes, task.dataset, task.variant)
         path = kept / ("_".join(str(part) for part in parts) + ".json")
-        row = None if stage.options.answers else report.read_json(path)
+        read = functools.partial(report.read_json, path)
+        row = None if stage.options.answers else parallel.from_main(read)
         if row is None and not _questions(task, stage.options, library):
             stage.screen.say(f"{task.dataset} has no {stage.options.split} questions; left out.")
             continue
         if row is None:
             row, given = _fresh(arm, task, stage, library)
-            report.write_json(path, row)
+            if parallel.is_main():
+                report.write_json(path, row)
             answers += [(arm.name, answer) for answer in given]
         yield row
 
@@ -72,7 +95,7 @@ def _questions(task: Task, options: Options, library: runner.Library) -> list[Qu
 def _fresh(arm: Arm, task: Task, stage: Stage, library) -> tuple[dict, list]:
     options = stage.options
     model = stage.model_for(arm.adapter)
-    size = len(_questions(task, options, library))
+    size = len(parallel.shard(_questions(task, options, library)))
     stage.screen.begin(f"{arm.name} on {task.dataset}, {task.variant}", size)
     before = models.weights_hash(model) if task.retriever else None
     row, answers = runner.run_task(
@@ -104,8 +127,9 @@ def run_dose(options: Options, doses: tuple[int, ...]) -> list[dict]:
             for row in run_arm(arm, stage, library, kept, []):
                 screen.add(row)
     found = _headline(stage, screen.rows, [], {})
-    report.write_json(options.out / "dose.json", found)
-    screen.say(plots.dose_picture(screen.rows, options.out))
+    if parallel.is_main():
+        report.write_json(options.out / "dose.json", found)
+        screen.say(plots.dose_picture(screen.rows, options.out))
     return screen.rows
 
 
@@ -130,7 +154,8 @@ def run_own(options: Options) -> list[dict]:
             row, given = _fresh(replace(arm, tasks=(found,)), found, stage, library)
             screen.add(row)
             answers += [(arm.name, answer) for answer in given]
-    report.write_json(options.out / "own.json", _headline(stage, screen.rows, [], {}))
+    if parallel.is_main():
+        report.write_json(options.out / "own.json", _headline(stage, screen.rows, [], {}))
     _write_answers(options, answers)
     return screen.rows
 
@@ -147,6 +172,7 @@ def _headline(stage: Stage, rows: list[dict], recall: list[dict], weights: dict)
         seed=options.seed,
         split=options.split,
         data=data_hash(),
+        processes=parallel.size(),
     )
 
 
@@ -161,7 +187,7 @@ def _hash_base(stage: Stage) -> str:
 
 def _write_answers(options: Options, answers: Sequence[tuple[str, Answer]]) -> None:
     """One JSON line an arm and question, where --answers asks for it."""
-    if options.answers is None:
+    if options.answers is None or not parallel.is_main():
         return
     lines = [json.dumps(_answer_line(arm, answer), ensure_ascii=False) for arm, answer in answers]
     options.answers.parent.mkdir(parents=True, exist_ok=True)

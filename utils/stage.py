@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import models, recipes
+from utils import models, parallel, recipes
 from utils.data import DATA
 from utils.finetune import load_tuned
 from utils.generate import generate
@@ -50,7 +50,8 @@ class Stage:
     def adapter(self, name: str) -> recipes.Adapter:
         """The adapter: trained here before, shipped, or trained now."""
         shipped = self._may_ship(name)
-        found = recipes.find_adapter(name, self.trained(), shipped)
+        find = functools.partial(recipes.find_adapter, name, self.trained(), shipped)
+        found = parallel.from_main(find)
         if found is None and self.options.quick:
             raise recipes.NoAdapter(
                 f"--quick needs the shipped adapter {name!r} of the default model; "
@@ -75,6 +76,10 @@ class Stage:
     def _train(self, name: str) -> recipes.Adapter:
         name, wanted = ("facts-20" if self._whole_curve(name) else name), name
         self.screen.begin(f"training {name}", 0)
+        rows = recipes.recipe_of(name)[0].settings.batch_size
+        if parallel.size() > rows:
+            idle = parallel.size() - rows
+            self.screen.say(f"A step of {name} has {rows} rows: {idle} processes have none.")
         recipes.train_adapter(
             name,
             self.trained(),
