@@ -13,7 +13,7 @@ from transformers import DynamicCache
 from conftest import END, make_tiny
 from utils import decode
 from utils import generate as module
-from utils.generate import Completion, batches, generate
+from utils.generate import Completion, batches, generate, neighbours
 
 PROMPTS = [
     "When was the bridge built?",
@@ -99,14 +99,26 @@ def test_tokens_and_seconds_are_counted(lively) -> None:
 
 def test_small_batches_keep_the_order(lively, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [c.text for c in generate(*lively, PROMPTS, 6)]
-    monkeypatch.setattr(module.batches, "__defaults__", (40,))
+    monkeypatch.setattr(module.neighbours, "__defaults__", (40,))
     heard: list[int] = []
     assert [c.text for c in generate(*lively, PROMPTS, 6, heard.append)] == whole
     assert len(heard) > 2
 
 
 def test_nothing_asked_nothing_answered(lively) -> None:
-    assert generate(*lively, []) == [] and batches([], 10) == []
+    assert generate(*lively, []) == [] and batches([], 10) == [] == neighbours([], 10)
+
+
+def test_padded_and_packed_write_the_same(lively, monkeypatch: pytest.MonkeyPatch) -> None:
+    openings = ["{", "", "The mayor", "When was", "W"]
+    packed = [
+        (c.text, c.completion_tokens) for c in generate(*lively, PROMPTS, 9, openings=openings)
+    ]
+    monkeypatch.setattr("utils.packed.can_pack", lambda model: False)
+    padded = [
+        (c.text, c.completion_tokens) for c in generate(*lively, PROMPTS, 9, openings=openings)
+    ]
+    assert packed == padded
 
 
 def test_it_stops_at_the_end_token() -> None:
@@ -164,15 +176,19 @@ def test_end_tokens_are_the_tokenizers_and_the_models(named, wanted: list[int]) 
 
 
 @given(
-    lengths=st.lists(st.integers(0, 500), max_size=40),
+    ids=st.lists(st.lists(st.integers(0, 3), max_size=60), max_size=40),
     new=st.integers(1, 64),
-    budget=st.integers(1, 5000),
+    budget=st.integers(1, 1000),
 )
-def test_batches_lose_nothing_and_keep_the_budget(lengths, new: int, budget: int) -> None:
-    found = batches(lengths, new, budget)
-    assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
-    for batch in found:
-        padded = len(batch) * (max(lengths[i] for i in batch) + new)
-        assert padded <= budget or len(batch) == 1
-    in_order = [lengths[i] for batch in found for i in batch]
-    assert in_order == sorted(lengths, reverse=True)
+def test_batches_lose_nothing_and_keep_the_budget(ids, new: int, budget: int) -> None:
+    for split in (batches, neighbours):
+        found = split(ids, new, budget)
+        assert sorted(i for batch in found for i in batch) == list(range(len(ids)))
+        for batch in found:
+            lengths = [len(ids[i]) + new for i in batch]
+            cost = len(batch) * max(lengths) if split is batches else sum(lengths)
+            assert cost <= budget or len(batch) == 1
+    lengths = [len(ids[i]) for batch in batches(ids, new, budget) for i in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    alike = [ids[i] for batch in neighbours(ids, new, budget) for i in batch]
+    assert alike == sorted(alike)

@@ -6,10 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
-from utils import experiment
+from utils import experiment, recipes
 from utils.arms import NAMES
 from utils.data import DATA
+from utils.datasets import load_dataset
+from utils.finetune import load_tuned
+from utils.generate import generate
+from utils.prompts import ask, opening, render
 
 pytestmark = pytest.mark.models
 BASE = DATA / "reader_dev"
@@ -70,3 +75,20 @@ def test_own_documents_are_answered_with_cards_that_name_passages(tmp_path: Path
     for line in lines:
         named = line["card"] and line["card"]["source"]
         assert named is None or named in line["passages"]
+
+
+def test_packed_answers_are_those_of_transformers_one_at_a_time():
+    """In fp32, where a sum does not depend on what else is in the batch but in its last digits."""
+    model, tokenizer = load_tuned(recipes.SHIPPED / "open-book", dtype=torch.float32)
+    atlas = load_dataset("atlas")
+    asked = [q for q in atlas.ask("plain", "dev") if q.source][:3]
+    by_id = {passage.id: passage for passage in atlas.passages}
+    shown = [by_id[q.source] for q in asked]
+    prompts = [render(ask(q.question, [p]), tokenizer) for q, p in zip(asked, shown, strict=True)]
+    openings = [opening([p]) for p in shown]
+    found = [c.text for c in generate(model, tokenizer, prompts, 40, openings=openings)]
+    for prompt, text in zip(prompts, found, strict=True):
+        inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+        out = model.generate(**inputs, max_new_tokens=40, do_sample=False)[0]
+        written = out[inputs["input_ids"].shape[1] :]
+        assert text == tokenizer.decode(written, skip_special_tokens=True)

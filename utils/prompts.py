@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from utils.card import write_card
+from utils.card import Card, write_card
 from utils.data import Example, Passage
 
 Messages = list[dict[str, str]]
@@ -27,6 +27,12 @@ def open_book(question: str, passages: Sequence[Passage]) -> Messages:
 def ask(question: str, passages: Sequence[Passage] = ()) -> Messages:
     """Open book where there are passages, closed book where there are none."""
     return open_book(question, passages) if passages else closed_book(question)
+
+
+def opening(passages: Sequence[Passage] = ()) -> str:
+    """How a card will probably begin: with the passage found first, or with none closed book."""
+    first = passages[0].id if passages else None
+    return write_card(Card(source=first, kind="number", answer=None)).rpartition("number")[0]
 
 
 def titled(passage: Passage) -> str:

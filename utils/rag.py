@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from utils.data import Passage, Question
 from utils.generate import Completion, generate
 from utils.measure import Verdict, judge
-from utils.prompts import Messages, ask, render
+from utils.prompts import Messages, ask, opening, render
 from utils.retrieve import Retriever
 
 
@@ -36,7 +36,8 @@ def answer_all(
     prompts = [
         render(build(q.question, p), tokenizer) for q, p in zip(questions, shown, strict=True)
     ]
-    written = generate(model, tokenizer, prompts, max_new_tokens, tick)
+    openings = [opening(passages) for passages in shown]
+    written = generate(model, tokenizer, prompts, max_new_tokens, tick, openings)
     return [
         Answer(q, tuple(p), c, judge(c.text, q, p))
         for q, p, c in zip(questions, shown, written, strict=True)
