@@ -19,18 +19,21 @@ from utils import colab
 
 ROOT = colab.ROOT
 NOTEBOOKS = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
+OLDER = ("bm25s", "rich", "platformdirs", "psutil", "jinja2")
 RUN = """\
 import json, runpy, sys
 import google.colab
-import platformdirs  # loaded before the cell, as Colab's own kernel has things loaded
+import platformdirs, psutil  # loaded before the cell, as Colab's kernel has things loaded
 import utils
 assert utils.WHOSE == "somebody else's"
 for _ in range(2):
     runpy.run_path("cell.py")
     print("--", flush=True)
-import bm25s, gguf, rich, torch, utils.card, importlib.metadata as m
-names = ["bm25s", "gguf", "jinja2", "platformdirs", "rich", "torch"]
+import bm25s, gguf, platformdirs, rich, torch, utils.card, importlib.metadata as m
+from utils.doctor import contained
+names = ["bm25s", "gguf", "jinja2", "platformdirs", "psutil", "rich", "torch"]
 found = {name: m.version(name) for name in names}
+found |= {"loaded": platformdirs.__version__, "packages": str(contained("packages"))}
 found |= {"utils": utils.__file__, "torch file": torch.__file__, "asked": google.colab.files.asked}
 print(json.dumps(found))
 """
@@ -45,7 +48,7 @@ def lower(name: str) -> str:
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory):
     """The stand-in, with another `utils` in its folder and packages older than our ranges."""
-    older = [f"{name}<{lower(name)}" for name in ("bm25s", "rich", "platformdirs", "jinja2")]
+    older = [f"{name}<{lower(name)}" for name in OLDER]
     folder = tmp_path_factory.mktemp("hosted")
     place = standin.make(folder, older, missing={"gguf"}, pinned=["jinja2==3.1"])
     (place.content / "utils").mkdir()
@@ -97,17 +100,20 @@ def test_on_colab_it_brings_the_course_once_and_leaves_torch_alone(hosted, tmp_p
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     found = json.loads(told[-1])
-    left = f"jinja2 {found['jinja2']}, platformdirs {found['platformdirs']}"
+    left = f"jinja2 {found['jinja2']}, psutil {found['psutil']}"
     end = f"; torch {found['torch']} is left as it was, as are {left}."
     assert told[0] == "Choose form-and-facts.zip, which `make zip` builds:"
-    assert told[1].startswith("Form & Facts: installing bm25s, gguf, rich ... done in ")
+    start = "Form & Facts: installing bm25s, gguf, platformdirs and 1 more ... done in "
+    assert told[1].startswith(start)
     assert told[1].endswith(end) and told[2] == "--"
     assert told[3] == "Form & Facts: nothing to install" + end
     assert found["asked"] == ["form-and-facts.zip"]
     needs = {need.name: need.specifier for need in colab.ranges(ROOT)}
     inside = {name: needs[name].contains(found[name]) for name in needs.keys() & found.keys()}
-    wanted = {"bm25s": True, "gguf": True, "jinja2": False, "platformdirs": False, "rich": True}
-    assert inside == wanted
+    assert {name for name, right in inside.items() if not right} == {"jinja2", "psutil"}
+    assert found["loaded"] == found["platformdirs"] and "gguf" in inside
+    asked = f"[ok] packages: as pyproject.toml asks, but for {left}, which Colab holds"
+    assert found["packages"] == asked
     course = hosted.content / "form-and-facts"
     assert Path(found["utils"]) == course / "utils" / "__init__.py"
     assert Path(found["torch file"]).is_relative_to(hosted.packages)
@@ -179,7 +185,7 @@ def test_ranges_leave_out_torch_and_the_page():
     ],
 )
 def test_what_is_missing_or_out_of_range(there, fixed, lacking, left):
-    needs, kept = colab.sort([Requirement("A>=2,<3")], there, fixed)
+    needs, kept = colab.sorted_out([Requirement("A>=2,<3")], there, fixed)
     assert [str(need).lower() for need in needs] == [
         str(Requirement(line)).lower() for line in lacking
     ]

@@ -1,8 +1,9 @@
 """Google Colab: put the course first on the path and install what it needs and Colab lacks.
 
 The first cell of every notebook runs this file by its path, before `utils` can be imported.
-Never changed are torch, what Colab itself asks for, and what this session has imported already:
-replacing those would call for a restart. It can be run any number of times.
+Never changed are torch, what Colab pins, and what this session has imported and cannot import
+anew, such as compiled modules: replacing those would call for a restart. It can be run any number
+of times.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Mapping
 from importlib import metadata
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -23,6 +26,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 OUR_OWN = {"jupyterlab", "jupytext", "nbclient", "nbformat"}  # Colab has a page of its own
 COLABS = {"torch", "torchvision", "torchaudio", "ipywidgets"}  # of its build, and of its page
+KERNEL = {"ipykernel", "ipython", "jupyter-client", "jupyter-core", "traitlets"}  # at work now
 HIDDEN = "torchao"  # Colab's may be too old for peft, which stops at its sight; we need none
 NO_TORCH = (
     "This runtime has no torch, and the course never installs it on Colab; choose a runtime that "
@@ -34,31 +38,48 @@ BUSY = (
     "runtime; then run this cell again, before any other."
 )
 Versions = dict[str, str]  # canonical name of a package -> its version
+Owners = Mapping[str, list[str]]  # name of a module -> the packages that bring it
 
 
 class ColabError(RuntimeError):
     """The course cannot be made ready; the message says why in one sentence, with the mend."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython shows this instead of a traceback
+        return [str(self)]
 
 
 def main() -> None:
     """Make the course ready and say so in one line. Raises ColabError."""
     first_on_path(ROOT)
     sys.modules.setdefault(HIDDEN, None)  # type: ignore[arg-type]  # None: as if not installed
-    there = installed()
+    there, owners = installed(), metadata.packages_distributions()
     if "torch" not in there:
         raise ColabError(NO_TORCH)
-    fixed = {name: there[name] for name in sorted(untouchable() & there.keys())}
-    lacking, left = sort(ranges(ROOT), there, fixed)
+    fixed = held(there, owners)
+    lacking, left = sorted_out(ranges(ROOT), there, fixed)
     print("Form & Facts: ", end="")
     if lacking:
         begun = time.monotonic()
         print(f"installing {few([need.name for need in lacking])} ... ", end="", flush=True)
         install(lacking, fixed)
+        forget(there, owners)
         print(f"done in {time.monotonic() - begun:.0f} s", end="")
     else:
         print("nothing to install", end="")
-    told = f", as are {', '.join(f'{name} {there[name]}' for name in left)}" if left else ""
+    told = f", as are {in_words(left, there)}" if left else ""
     print(f"; torch {there['torch']} is left as it was{told}.")
+
+
+def packages_found() -> tuple[str, str]:
+    """For the check-up: what there is to say of the packages, and the mend, "" when all is well."""
+    there = installed()
+    fixed = held(there, metadata.packages_distributions())
+    lacking, left = sorted_out(ranges(ROOT), there, fixed)
+    if lacking:
+        wrong = f"{few([need.name for need in lacking])} missing or out of range"
+        return wrong, "run the first cell of the notebook again"
+    told = f", but for {in_words(left, there)}, which Colab holds" if left else ""
+    return f"as pyproject.toml asks{told}", ""
 
 
 def first_on_path(root: Path) -> None:
@@ -80,14 +101,31 @@ def installed() -> Versions:
     return found
 
 
-def untouchable() -> set[str]:
-    """Packages that stay as they are: Colab's own, what it pins, and what is imported already."""
-    owners = metadata.packages_distributions()
+def held(there: Versions, owners: Owners) -> Versions:
+    """What stays as it is: Colab's own, what Colab pins, what cannot be imported anew."""
+    tops = {name.partition(".")[0] for name, module in [*sys.modules.items()] if compiled(module)}
     loaded = {name.partition(".")[0] for name in sys.modules}
-    names = COLABS | {package for name in loaded for package in owners.get(name, ())}
+    tops |= {name for name in loaded if len(set(owners.get(name, ()))) > 1}  # shared, like google
+    names = COLABS | KERNEL | {package for name in tops for package in owners.get(name, ())}
     with contextlib.suppress(metadata.PackageNotFoundError):
         names |= {Requirement(line).name for line in metadata.requires("google-colab") or ()}
-    return {canonicalize_name(name) for name in names}
+    wanted = {canonicalize_name(name) for name in names}
+    return {name: there[name] for name in sorted(wanted & there.keys())}
+
+
+def compiled(module: object) -> bool:
+    """True for an imported extension module, which a process can load but once."""
+    origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
+    return origin.endswith(tuple(EXTENSION_SUFFIXES))
+
+
+def forget(before: Versions, owners: Owners) -> None:
+    """Let the next import of a package that has been replaced read the new one."""
+    after = installed()
+    for name in [*sys.modules]:
+        packages = {canonicalize_name(p) for p in owners.get(name.partition(".")[0], ())}
+        if any(p in before and before[p] != after.get(p) for p in packages):
+            del sys.modules[name]
 
 
 def ranges(root: Path) -> list[Requirement]:
@@ -97,7 +135,7 @@ def ranges(root: Path) -> list[Requirement]:
     return [need for need in needs if need.name not in OUR_OWN | {"torch"}]
 
 
-def sort(
+def sorted_out(
     needs: list[Requirement], there: Versions, fixed: Versions
 ) -> tuple[list[Requirement], list[str]]:
     """What to install, and the names of packages out of range that must stay nevertheless."""
@@ -126,6 +164,10 @@ def install(needs: list[Requirement], fixed: Versions) -> None:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
         last = next((line for line in lines if line.startswith("ERROR")), lines[-1])
         raise ColabError(PIP.format(few([need.name for need in needs]), last, BUSY))
+
+
+def in_words(names: list[str], there: Versions) -> str:
+    return ", ".join(f"{name} {there[name]}" for name in names)
 
 
 def few(names: list[str]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
@@ -15,8 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "data"
-RESULTS = ROOT / "results"
+DATA, RESULTS = ROOT / "data", ROOT / "results"
 REQUIREMENTS = ROOT / "requirements.txt"
 OLDEST = (3, 11)
 GB, GIB = 10**9, 2**30
@@ -69,6 +69,8 @@ def check_environment() -> Found:
 
 def check_packages() -> Found:
     """Each pin of requirements.txt is met; a local version such as 2.13.0+cpu equals 2.13.0."""
+    if "google.colab" in sys.modules:
+        return importlib.import_module("utils.colab").packages_found()
     if not REQUIREMENTS.is_file():
         return "requirements.txt is missing", "run: git checkout requirements.txt"
     pins = read_pins(REQUIREMENTS.read_text(encoding="utf-8"))
