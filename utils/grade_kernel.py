@@ -21,15 +21,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
 from utils.evaluate import GRACE, KEPT
 from utils.grade_sandbox import MB, Box, Limits
-from utils.grade_tree import NEVER, end_marked, end_tree, family
+from utils.grade_tree import NEVER, end_marked, end_tree, family, memory_of
 from utils.jsonform import Gap, NotJson, to_json
 from utils.runs import MESSAGE, Run
 
 LINE = 8 * MB  # bytes of one reply
+JUNK = 1_000  # lines that are no reply to the request
 SENT = 64 * MB  # bytes of all that one process may send
 TICK = 0.1  # seconds between two looks at the process
 START = 60.0  # seconds until the process must be ready
@@ -96,10 +95,11 @@ class Kernel:
         until = min(time.monotonic() + seconds + GRACE + SLACK, self.deadline)
         sender = threading.Thread(target=send, args=(self.process.stdin, text), daemon=True)
         sender.start()
-        while True:
+        for _ in range(JUNK):
             reply = parsed(self.next_line(until))
             if reply is not None and reply.get("id") == number:
                 return reply
+        raise Ended("killed", "its code wrote to the grader's pipe")
 
     def run(self, seconds: float, **fields: Any) -> Run:
         """The Run that a request gives; one that has not the shape of a Run is an error."""
@@ -131,12 +131,8 @@ class Kernel:
         tree = family(self.process.pid)
         if len(tree) > self.limits.processes:
             raise Ended("killed", f"its code started more than {self.limits.processes} processes")
-        used = 0
-        for process in tree:
-            with contextlib.suppress(psutil.Error):
-                used += process.memory_info().rss
         self.looked = time.monotonic()
-        if used > self.limits.memory * MB:
+        if memory_of(tree, self.limits.memory * MB) > self.limits.memory * MB:
             raise Ended("memory", f"its code used more than {self.limits.memory:,} MB of memory")
 
     def gone(self) -> Ended:

@@ -166,6 +166,7 @@ def make_shell() -> Any:
     config.InteractiveShell.colors = "nocolor"
     shell = InteractiveShell.instance(config=config)
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **options: None
+    shell.enable_gui = lambda gui=None: None  # %matplotlib asks for one
     return shell
 
 

@@ -79,12 +79,13 @@ def graded(submission: Submission, settings: Settings, base: Result) -> Result:
     if submission.problem:
         raise Refused(*submission.problem)
     book = read_notebook(content(submission))
+    code = code_cells(book)
     number = lesson_of(book, officials())
     if number is None or number != (settings.lesson or number):
         held = f"it holds lesson {number}" if number else "it holds no exercise of the course"
         raise Refused(WRONG_LESSON, held)
     one = officials()[number]
-    cells = as_cells(code_cells(book), one)
+    cells = as_cells(code, one)
     hidden = read_hidden(settings.hidden, [o.lesson for o in officials().values()])
     seconds = settings.limits.timeout or time_for(one.lesson.exercises)
     work = Work(one, cells, hidden, seconds)
@@ -135,6 +136,7 @@ def run_through(work: Work, kernel: Kernel) -> None:
             run = kernel.run(work.seconds / 4, do="step", step=step)
             if what := fault(run):
                 work.faults[cell] = what
+                work.ends += [MEMORY] if "MemoryError" in run.error else []
     for exercise in exercises:
         if exercise.id not in work.verdicts:
             work.at = exercise

@@ -45,3 +45,24 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
             if process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def memory_of(processes: list[psutil.Process], enough: int) -> int:
+    """Bytes of memory that some processes hold; a page that they share counts once beyond enough.
+
+    What each holds is quick to read and counts shared pages for every one; so only where that is
+    too much is the exact figure read, if the system gives it.
+    """
+    held = sum(_memory(process, exact=False) for process in processes)
+    if held <= enough or len(processes) == 1:
+        return held
+    return sum(_memory(process, exact=True) for process in processes)
+
+
+def _memory(process: psutil.Process, exact: bool) -> int:
+    with contextlib.suppress(psutil.Error, NotImplementedError):
+        if exact:
+            full = process.memory_full_info()
+            return getattr(full, "pss", full.uss)
+        return process.memory_info().rss
+    return 0
