@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
-.PHONY: help setup models lab run build bench test clean
+.PHONY: help setup models lab run build bench grade test clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ build: setup ## make the notebooks from solutions/*.py
 
 bench: models ## compare our inner loops with the usual ways; ARGS="--parts search" for one
 	@$(VENV_PYTHON) tools/bench.py $(ARGS)
+
+grade: setup ## grade a class; ARGS="SUBMISSIONS --out grades.csv"
+	@$(VENV_PYTHON) -m utils.grade $(ARGS)
 
 test: setup ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .

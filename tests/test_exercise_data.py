@@ -212,7 +212,10 @@ def test_the_committed_files_can_be_read():
     assert [lesson.number for lesson in load_all()] == [path.stem for path in data.files()]
 
 
-@pytest.mark.parametrize("name", ["exercise_data", "exercise_fields", "jsonform", "compare"])
+NAMES = ["exercise_data", "exercise_cases", "exercise_fields", "jsonform", "compare"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_these_modules_import_only_the_standard_library_and_each_other(name):
     import sys
 
@@ -221,4 +224,4 @@ def test_these_modules_import_only_the_standard_library_and_each_other(name):
     names = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
     foreign = {n for n in names if n.split(".")[0] not in sys.stdlib_module_names}
-    assert foreign <= {"utils.exercise_fields", "utils.exercise_data"}
+    assert foreign <= {f"utils.exercise_{part}" for part in ("fields", "cases", "data")}

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from utils.compare import show
 from utils.jsonform import Gap, NotJson, to_json
 from utils.runs import CASE, SETUP, UNREADABLE, Run, failed, unfinished
 
@@ -116,6 +117,19 @@ def holds(condition: str, got: Any, want: Any) -> bool:
         return bool(eval(compile(condition, CASE, "eval"), {"got": got, "want": want}))
     except Exception:
         return False
+
+
+def measure(lines: str, got: Any) -> tuple[Any, str | None]:
+    """What lines of an exercise file make of a JSON form, and a fault where they cannot.
+
+    They run here, with no time limit, on nothing of the learner's but this form.
+    """
+    scope = {"got": got}
+    try:
+        exec(compile(lines, SETUP, "exec"), scope)
+        return to_json(scope["got"]), None
+    except Exception as error:
+        return None, f"a value that cannot be measured ({type(error).__name__}): {show(got)}"
 
 
 def runner(namespace: dict) -> Callable[[str, str, float], Run]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from utils.exercise_cases import Case, Wrong, read_case
 from utils.exercise_fields import (
     NUMBER,
     ExerciseError,
@@ -21,8 +22,21 @@ from utils.exercise_fields import (
     require,
     tables,
     texts,
-    value_of,
 )
+
+__all__ = [
+    "FOLDER",
+    "Case",
+    "Exercise",
+    "ExerciseError",
+    "Lesson",
+    "Question",
+    "Wrong",
+    "files",
+    "load_all",
+    "load_exercise",
+    "load_lesson",
+]
 
 FOLDER = Path(__file__).resolve().parent / "exercises"
 TYPES = ("number", "integer", "string", "boolean")
@@ -34,34 +48,6 @@ KEYS = {
     "choice": COMMON | {"expr", "question"},
 }
 KINDS = tuple(KEYS)
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """A known fault and what to say about it. One of value, expr, when and error is set.
-
-    value: a JSON value, alone in a tuple, since it may be None; expr: gives the wrong value in
-    the learner's namespace; when: is true of `got` and `want`; error: an exception's name.
-    """
-
-    message: str
-    value: tuple[Any, ...] = ()
-    expr: str | None = None
-    when: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Case:
-    """One expression and the JSON value wanted, or the exception that must be raised."""
-
-    expr: str
-    message: str
-    want: Any = None
-    raises: str | None = None
-    setup: str = ""
-    tolerance: float = 0.0
-    wrong: tuple[Wrong, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,34 +202,3 @@ def _question(row: dict, at: str) -> Question:
     right = texts({"right": [right] if isinstance(right, str) else right}, "right", at)
     require(right and set(right) <= set(reasons), at, "`right` must be among the `reasons`")
     return Question(get(row, "key", str, at, None), get(row, "text", str, at, ""), right, reasons)
-
-
-def read_case(row: dict, at: str) -> Case:
-    """One case from its table; `at` is where it stands, for the message of an ExerciseError."""
-    known(row, set("expr setup want want_json raises tolerance message wrong".split()), at)
-    given = [key for key in ("want", "want_json", "raises") if key in row]
-    require(len(given) == 1, at, "needs exactly one of `want`, `want_json` and `raises`")
-    tolerance = get(row, "tolerance", NUMBER, at, 0.0)
-    require(tolerance >= 0, at, "`tolerance` must be 0 or more")
-    rows = tables(row, "wrong", at)
-    return Case(
-        code(row, "expr", at),
-        get(row, "message", str, at),
-        None if given == ["raises"] else value_of(row, given[0], at),
-        get(row, "raises", str, at, None),
-        code(row, "setup", at, "exec"),
-        tolerance,
-        tuple(_wrong(wrong, f"{at}, wrong {i}") for i, wrong in enumerate(rows, 1)),
-    )
-
-
-def _wrong(row: dict, at: str) -> Wrong:
-    known(row, set("value value_json expr when error message".split()), at)
-    given = [key for key in ("value", "value_json", "expr", "when", "error") if key in row]
-    require(len(given) == 1, at, "needs exactly one of value, value_json, expr, when and error")
-    message, key = get(row, "message", str, at), given[0]
-    if key.startswith("value"):
-        return Wrong(message, (value_of(row, key, at),))
-    if key == "error":
-        return Wrong(message, error=get(row, key, str, at))
-    return Wrong(message, **{key: code(row, key, at)})

@@ -15,7 +15,8 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 
-from utils.exercise_data import Case, Exercise, Lesson, read_case
+from utils.exercise_cases import Case, read_case
+from utils.exercise_data import Exercise, Lesson
 from utils.exercise_fields import ExerciseError, known, require, tables
 from utils.judge import RIGHT, WRONG, Ask, Verdict, judge
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from utils.cache import cache_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT_BACK = set("check.py judge.py progress.py feedback.py exercise_data.py".split())
-KEPT_BACK |= set("exercise_fields.py grade.py".split())
-LEARNERS = {"grade_learner.py", "grade_slice.py"}  # of the grader's own files
+KEPT_BACK = {"check.py", "judge.py", "progress.py", "feedback.py", "grade.py"}
+OURS = ("grade_", "exercise_")  # how the names of the other files begin that are kept back
+LEARNERS = {"grade_learner.py", "grade_slice.py"}  # but for these
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 NOBODY = "65534"
@@ -143,7 +143,7 @@ def stage(target: Path) -> None:
     """Copy utils without the exercises and the grader; its `check` is one that does nothing."""
     target.mkdir(parents=True)
     for path in sorted((ROOT / "utils").glob("*.py")):
-        ours = path.name.startswith("grade_") and path.name not in LEARNERS
+        ours = path.name.startswith(OURS) and path.name not in LEARNERS
         if not (ours or path.name in KEPT_BACK):
             shutil.copy2(path, target / path.name)
     shutil.copy2(ROOT / "utils" / "grade_inert.py", target / "check.py")

@@ -7,12 +7,12 @@ notebook's own process or, for a grader, from another one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from utils import feedback
 from utils.compare import difference, same, show
-from utils.evaluate import holds
+from utils.evaluate import holds, measure
 from utils.exercise_data import Case, Exercise, Question, Wrong
 from utils.runs import Run
 
@@ -89,7 +89,7 @@ def _verdict(
 
 def judge_case(case: Case, ask: Ask, seconds: float) -> Finding:
     """One case: right when the wanted value comes, or the wanted exception is raised."""
-    run = ask(case.expr, case.setup, seconds)
+    run = _measured(case, ask(case.expr, case.setup, seconds))
     if case.raises in run.error or (case.raises is None and run.valued and _wanted(run, case)):
         return Finding(RIGHT)
     expected = show(case.want) if case.raises is None else f"{case.raises} is raised"
@@ -114,6 +114,14 @@ def stopped(
     rows += [("expected", expected)] if expected else []
     rows += [("likely cause", text) for text in known[:1]] or feedback.guesses(run)
     return Finding(ERROR, feedback.aligned(rows + feedback.printed(run)))
+
+
+def _measured(case: Case, run: Run) -> Run:
+    """The run with the value that the case's own lines make of it."""
+    if not (case.measure and run.valued) or run.unwritten:
+        return run
+    value, fault = measure(case.measure, run.value)
+    return replace(run, value=value, fault=fault)
 
 
 def _wanted(run: Run, case: Case) -> bool:
