@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
-.PHONY: help setup models lab run build bench grade test clean
+.PHONY: help setup models lab run build bench grade nbgrader test clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
@@ -29,6 +29,9 @@ bench: models ## compare our inner loops with the usual ways; ARGS="--parts sear
 
 grade: setup ## grade a class; ARGS="SUBMISSIONS --out grades.csv"
 	@$(VENV_PYTHON) -m utils.grade $(ARGS)
+
+nbgrader: setup ## make the course folder for nbgrader; ARGS="--install" fetches nbgrader too
+	@$(VENV_PYTHON) tools/nbgrader.py $(ARGS)
 
 test: setup ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .

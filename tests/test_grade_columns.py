@@ -1,0 +1,377 @@
+"""Grades carried over into Canvas, Moodle and a teacher's own columns: tables in, tables out."""
+
+from __future__ import annotations
+
+import csv
+import random
+import tomllib
+from fractions import Fraction
+
+import pytest
+
+from utils import grade_columns
+from utils.exercise_data import load_exercise
+from utils.grade_pairing import carry, key, picked
+from utils.grade_profile import FOLDER, Column, Profile, Rule, load_profile, profile_from
+from utils.grade_tables import ColumnsError, Table, harmless, read_table
+
+GRADES = """\
+name,file,status,1.1,1.2,total,max,seconds,sandbox,detail
+doejane,doejane_101_9001_01_measure_first.ipynb,ok,2,2,11,11,4.0,bubblewrap,
+roejo,roejo_LATE_102_9002_01.ipynb,partly run,2,0,6,11,4.0,bubblewrap,cell 7 failed
+c7@example.org,c7@example.org.ipynb,timeout,0,0,0,11,60.0,bubblewrap,
+stranger,stranger.ipynb,ok,2,2,9,11,4.0,bubblewrap,
+twice,twice/a.ipynb,ok,2,0,5,11,4.0,bubblewrap,
+twice,twice/b.ipynb,ok,2,2,7,11,4.0,bubblewrap,
+oops,oops_105_9009_x.ipynb,grader error,,,0,11,4.0,bubblewrap,worker lost
+kim lee,kim lee.ipynb,ok,2,2,8,11,4.0,bubblewrap,
+"""
+CANVAS = """\
+Student,ID,SIS Login ID,Section,Lesson 01 (4711),Final Score
+    Points Possible,,,,11.00,(read only)
+"Doe, Jane",101,jdoe,A,,
+"Roe, Jo",102,jroe,A,,
+"Sea, Cy",103,c7@example.org,B,,
+"Two, Tw",104,twice,B,,
+"Ops, O",105,oops,B,,
+"None, Nan",106,nnone,B,,
+Kim Lee,107,klee,A,,
+Kim  LEE,108,klee2,B,,
+"Student, Test",109,,A,,
+"""
+WANT_CANVAS = [
+    ["Student", "ID", "SIS Login ID", "Section", "Lesson 01 (4711)"],
+    ["    Points Possible", "", "", "", "11.00"],
+    ["Doe, Jane", "101", "jdoe", "A", "11.00"],
+    ["Roe, Jo", "102", "jroe", "A", "6.00"],
+    ["Sea, Cy", "103", "c7@example.org", "B", "0.00"],
+]
+HELD = {
+    "stranger.ipynb": "nobody in the roster fits",
+    "twice/a.ipynb": "one person has 2 grades",
+    "twice/b.ipynb": "one person has 2 grades",
+    "oops_105_9009_x.ipynb": "its status is grader error",
+    "kim lee.ipynb": "2 people of the roster have this Student",
+}
+WORKSHEET = """\
+Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade)
+Participant 12,Jane Doe,jane@example.org,Submitted,,100.00,-
+Participant 13,Jo Roe,jo@example.org,Submitted,,100.00,-
+Participant 112,Ann Other,ann@example.org,No submission,,100.00,-
+"""
+MOODLE_GRADES = """\
+# Graded without a sandbox.
+name,file,status,1.1,total,max,seconds,detail
+Jane Doe,Jane Doe_12_assignsubmission_file/01.ipynb,ok,2,7,11,4.0,
+jo@example.org,jo@example.org.ipynb,ok,2,11,11,4.0,
+"""
+OWN = """
+delimiter = ";"
+encoding = "utf-16"
+decimals = 1
+decimal_mark = ","
+scale = 20
+without_grade = "zero"
+hold = ["grader error"]
+[[match]]
+grades = "name"
+roster = "login"
+[[column]]
+name = "Who"
+roster = "login"
+[[column]]
+name = "Mark of 20"
+points = "total"
+[[column]]
+name = "First"
+points = "1.1"
+[[column]]
+name = "Remark"
+grades = "detail"
+text = "-"
+[[column]]
+name = "Room"
+"""
+
+
+def lines_of(path, delimiter=",", encoding="utf-8"):
+    """The cells of a CSV."""
+    with path.open(encoding=encoding, newline="") as file:
+        return list(csv.reader(file, delimiter=delimiter))
+
+
+@pytest.fixture(name="carry_over")
+def make_carry_over(tmp_path):
+    """A function of grades, roster and arguments that runs the command: its status, its output."""
+
+    def run(grades, roster, *arguments, out="out.csv"):
+        (tmp_path / "grades.csv").write_text(grades, encoding="utf-8")
+        call = [str(tmp_path / "grades.csv"), "--out", str(tmp_path / out), *arguments]
+        if roster is not None:
+            (tmp_path / "roster.csv").write_text(roster, encoding="utf-8")
+            call += ["--roster", str(tmp_path / "roster.csv")]
+        return grade_columns.main(call)
+
+    return run
+
+
+def test_canvas(carry_over, tmp_path, capsys):
+    assert carry_over(GRADES, CANVAS, "--profile", "canvas", "--assignment", "Lesson 01") == 0
+    assert lines_of(tmp_path / "out.csv") == WANT_CANVAS
+    held = lines_of(tmp_path / "out.held.csv")
+    assert held[0] == [*GRADES.split("\n")[0].split(","), "reason"]
+    assert {row[1]: row[-1] for row in held[1:]} == HELD
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("out.csv: 3.")
+    assert said[1] == "In the roster without a grade, left out: 1 (None, Nan)."
+    assert "Held back because nobody in the roster fits: 1 (stranger, stranger.ipynb)." in said
+    both = "Held back because one person has 2 grades: 2 (twice, twice/a.ipynb; twice, twice/b.ipyn"
+    assert any(line.startswith(both) for line in said)
+    assert "out.held.csv, with the reasons." in said[-1]
+
+
+def test_an_assignment_that_canvas_does_not_know_keeps_its_name(carry_over, tmp_path):
+    carry_over(GRADES, CANVAS, "--profile", "canvas", "--assignment", "Lesson 0")
+    assert lines_of(tmp_path / "out.csv")[0][-1] == "Lesson 0"
+
+
+def test_moodle(carry_over, tmp_path, capsys):
+    assert carry_over(MOODLE_GRADES, "\ufeff" + WORKSHEET, "--profile", "moodle") == 0
+    head = ["Identifier", "Full name", "Email address", "Grade", "Maximum Grade"]
+    assert lines_of(tmp_path / "out.csv") == [
+        [*head, "Last modified (grade)"],
+        ["Participant 12", "Jane Doe", "jane@example.org", "7.00", "100.00", "-"],
+        ["Participant 13", "Jo Roe", "jo@example.org", "11.00", "100.00", "-"],
+    ]
+    assert not (tmp_path / "out.held.csv").exists()
+    assert "without a grade, left out: 1 (Participant 112)" in capsys.readouterr().out
+
+
+def test_a_profile_of_ones_own(carry_over, tmp_path):
+    (tmp_path / "own.toml").write_text(OWN)
+    grades = GRADES.replace("cell 7 failed", "=1+1").replace("roejo,", "jroe,")
+    roster = "login;x\njroe;1\nnnone;2\ntwice;3\noops;4\n"
+    assert carry_over(grades, roster, "--profile", str(tmp_path / "own.toml")) == 0
+    assert lines_of(tmp_path / "out.csv", ";", "utf-16") == [
+        ["Who", "Mark of 20", "First", "Remark", "Room"],
+        ["jroe", "10,9", "2,0", "'=1+1", ""],
+        ["nnone", "0,0", "0,0", "-", ""],
+    ]
+
+
+def test_without_a_roster_the_names_of_the_grades_serve(carry_over, tmp_path):
+    text = '[[column]]\nname = "name"\nroster = "n"\ngrades = "name"\n'
+    (tmp_path / "own.toml").write_text(text + '[[column]]\nname = "grade"\npoints = "total"\n')
+    assert carry_over(GRADES, None, "--profile", str(tmp_path / "own.toml")) == 0
+    names = ["doejane", "roejo", "c7@example.org", "stranger", "oops", "kim lee"]
+    assert [row[0] for row in lines_of(tmp_path / "out.csv")] == ["name", *names]
+    held = lines_of(tmp_path / "out.held.csv")
+    assert [row[1] for row in held[1:]] == ["twice/a.ipynb", "twice/b.ipynb"]
+
+
+def test_an_old_file_of_held_grades_is_emptied(carry_over, tmp_path):
+    (tmp_path / "out.held.csv").write_text("old")
+    carry_over(MOODLE_GRADES, WORKSHEET, "--profile", "moodle")
+    assert len(lines_of(tmp_path / "out.held.csv")) == 1
+
+
+def test_the_points_possible_of_an_exercise():
+    columns = (Column("Student"), Column("1.4", points="1.4"), Column("Total", points="total"))
+    profile = Profile("p", columns, points_row="Points Possible", decimals=0, scale=50)
+    line = grade_columns.points_row([{"max": "11", "name": "", "file": ""}], profile)
+    assert line == ["Points Possible", str(load_exercise("1.4").points), "50"]
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2, 3])
+def test_scaling_against_exact_fractions(decimals):
+    shuffle = random.Random(decimals)
+    profile = Profile("p", (Column("x"),), decimals=decimals, scale=100)
+    for _ in range(200):
+        most = shuffle.randint(1, 30)
+        total = shuffle.randint(0, most)
+        row = {"total": str(total), "max": str(most), "name": "", "file": ""}
+        got = grade_columns.written(grade_columns.number(row, "total", profile), profile)
+        step = 10**decimals
+        want = Fraction(int(Fraction(100 * total, most) * step + Fraction(1, 2)), step)
+        assert Fraction(got) == want and len(got.partition(".")[2]) == decimals
+
+
+def test_every_grade_and_every_person_is_somewhere():
+    """Against a naive pairing of all with all, on rosters with doubled and missing names."""
+    shuffle = random.Random(7)
+    head = ("name", "file", "status", "total", "max")
+    for _ in range(200):
+        names = [shuffle.choice("abcdefg") for _ in range(shuffle.randint(0, 6))]
+        people = [{"login": shuffle.choice("abcdefg")} for _ in range(shuffle.randint(0, 6))]
+        grades = [
+            dict.fromkeys(head, "1") | {"name": n, "file": str(i)} for i, n in enumerate(names)
+        ]
+        profile = Profile("p", (Column("x"),), (Rule("name", "login"),), without_grade="blank")
+        roster = Table("r", ("login",), tuple(people))
+        got = carry(Table("g", head, tuple(grades)), roster, profile)
+        sure = {g["file"] for g in grades if naive(g["name"], names, people)}
+        assert {g["file"] for _, g in got.pairs if g} == sure
+        assert {g["file"] for g, _ in got.held} == {g["file"] for g in grades} - sure
+        assert all(p["login"] == g["name"] for p, g in got.pairs if g)
+        assert list(got.missing) == [p for p in people if p["login"] not in names]
+        assert len(got.pairs) == len(got.missing) + len(sure)
+
+
+def naive(name, names, people):
+    """True when the name stands once among the grades and once in the roster."""
+    return names.count(name) == 1 and [p["login"] for p in people].count(name) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "pattern", "want"),
+    [
+        ("doejane_101_9001_01_measure_first.ipynb", "canvas", "101"),
+        ("roejo_LATE_102_9002_x_1_2_.ipynb", "canvas", "102"),
+        ("submissions/roejo_102_9002_x.ipynb", "canvas", "102"),
+        ("roe_3_4_/x.ipynb", "canvas", ""),
+        ("Jane Doe_12_assignsubmission_file_01.ipynb", "moodle", "12"),
+        ("B-Jane Doe_12_assignsubmission_file/x_99_assignsubmission_.ipynb", "moodle", "12"),
+        ("Jane Doe.ipynb", "moodle", ""),
+    ],
+)
+def test_the_number_in_the_name_of_a_downloaded_file(cell, pattern, want):
+    assert picked(cell, load_profile(pattern).match[0].grades_pattern) == want
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Jane  Doe ", "jane doe", True),
+        ("Zo\u00eb", "Zoe\u0308", True),
+        ("'=cmd", "=cmd", True),
+        ("'t Hooft", "t Hooft", False),
+        ("Jane", "Janet", False),
+        ("Stra\u00dfe", "STRASSE", True),
+    ],
+)
+def test_names_are_compared_without_their_dress(one, other, same):
+    assert (key(one) == key(other)) is same
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx"])
+def test_a_text_of_a_submission_is_no_formula(text):
+    assert harmless(text) == "'" + text
+    assert harmless("plain") == "plain"
+
+
+@pytest.mark.parametrize(
+    ("bytes", "want"),
+    [
+        (b"a,b\n1,2\n", [{"a": "1", "b": "2"}]),
+        (b'\xef\xbb\xbfa;b\r\n1;"x;y"\r\n', [{"a": "1", "b": "x;y"}]),
+        ("a\tb\n\u00e9\t2\n".encode("utf-16"), [{"a": "\u00e9", "b": "2"}]),
+        (b"# a comment, with commas\n\na,b\n1\n\n,\n", [{"a": "1", "b": ""}]),
+        (b"a,b\n#1,2\n", [{"a": "#1", "b": "2"}]),
+    ],
+)
+def test_tables_of_many_programs_are_read(tmp_path, bytes, want):
+    (tmp_path / "t.csv").write_bytes(bytes)
+    assert list(read_table(tmp_path / "t.csv").rows) == want
+
+
+@pytest.mark.parametrize(
+    ("bytes", "says"),
+    [
+        (b"", "t.csv is empty; give a CSV"),
+        (b"# only a comment\n", "t.csv is empty"),
+        (b"n\xe9,b\n", "t.csv is not UTF-8; save it anew as CSV UTF-8"),
+        (b"a,a\n1,2\n", "t.csv has two columns 'a'; rename or remove one"),
+        (b"a,b\n1,2,3\n", "t.csv, row 2: more cells than there are columns"),
+    ],
+)
+def test_a_broken_table_says_what_to_mend(tmp_path, bytes, says):
+    (tmp_path / "t.csv").write_bytes(bytes)
+    with pytest.raises(ColumnsError, match=says.replace("(", r"\(")):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "says"),
+    [
+        (
+            ("", ""),
+            ["--profile", "blackboard"],
+            "no profile 'blackboard'; there are canvas, moodle",
+        ),
+        (("", ""), ["--profile", "x.toml"], "no profile 'x.toml'"),
+        (("", ""), ["--profile", "canvas"], "canvas.toml needs --assignment NAME"),
+        (("", ""), ["--profile", "canvas", "--out", "grades.csv"], "--out would write over"),
+        (
+            ("total", "sum"),
+            ["--profile", "canvas"],
+            "grades.csv has no column 'total', which the g",
+        ),
+        ((",11,11,", ",eleven,11,"), None, "doejane_101_9001_01_measure_first.ipynb) has 'eleven'"),
+        ((",6,11,", ",6,9,"), None, "the grades are out of 11 and of 9 points, so of several les"),
+        ((",6,11,", ",nan,11,"), None, "has 'nan' under total, which is no number"),
+    ],
+)
+def test_bad_input_gets_one_sentence(carry_over, tmp_path, capsys, change, arguments, says):
+    if arguments is None:
+        arguments = ["--profile", "canvas", "--assignment", "Lesson 01"]
+    if "--out" in arguments:
+        arguments = [*arguments[:-1], str(tmp_path / "grades.csv")]
+    assert carry_over(GRADES.replace(*change), CANVAS, *arguments) == 1
+    told = capsys.readouterr().err
+    assert says in told and told.count("\n") == 1
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_missing_roster_is_asked_for_with_the_way_to_it(carry_over, capsys):
+    assert carry_over(GRADES, None, "--profile", "canvas", "--assignment", "x") == 1
+    told = capsys.readouterr().err
+    assert told == "canvas.toml needs --roster FILE: in Canvas open Grades, then Export, " + (
+        "Export Entire Gradebook\n"
+    )
+
+
+def test_a_letter_that_the_encoding_lacks(carry_over, tmp_path, capsys):
+    profile = 'encoding = "ascii"\n[[column]]\nname = "n"\ngrades = "name"\n'
+    (tmp_path / "own.toml").write_text(profile)
+    grades = GRADES.replace("kim lee,", "zo\u00eb,")
+    assert carry_over(grades, None, "--profile", str(tmp_path / "own.toml")) == 1
+    assert "ascii has no letter 'ë'; set `encoding" in capsys.readouterr().err
+
+
+BASE = {"column": [{"name": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({}, r"it has no \[\[column\]\]"),
+        ({**BASE, "delimeter": ";"}, "`delimeter` is unknown; there are: column, "),
+        ({**BASE, "delimiter": ";;"}, "`delimiter` must be one character"),
+        ({**BASE, "decimals": -1}, "`decimals` must be a whole number from 0 to 6"),
+        ({**BASE, "decimals": True}, "`decimals` must be a whole number"),
+        ({**BASE, "scale": 0}, '`scale` must be "points" or a number above 0'),
+        ({**BASE, "scale": "percent"}, "`scale` must be"),
+        ({**BASE, "without_grade": "zeros"}, "`without_grade` must be one of: leave out, blank"),
+        ({**BASE, "encoding": "utf8mb4"}, "`encoding` 'utf8mb4' is unknown"),
+        ({**BASE, "hold": "timeout"}, "`hold` must be a list of statuses"),
+        ({**BASE, "roster_skip": "("}, r"'\(' is no pattern"),
+        ({**BASE, "match": [{"grades": "name"}]}, "match 1: `roster` is missing"),
+        ({**BASE, "match": {"grades": "name"}}, r"write each match under a line \[\[match\]\]"),
+        ({"column": [{"points": "total"}]}, "column 1: `name` is missing"),
+        ({"column": [{"name": "x", "point": "total"}]}, "column 1: `point` is unknown"),
+        ({"column": [{"name": "x", "points": 1}]}, "column 1: all values must be texts"),
+        ({**BASE, "points_row": 3}, "`points_row` must be a text"),
+    ],
+)
+def test_a_broken_profile_says_what_to_mend(table, says):
+    with pytest.raises(ColumnsError, match=says):
+        profile_from(table, "p")
+
+
+def test_every_profile_of_the_course_loads_and_says_where_its_rules_are_from():
+    paths = sorted(FOLDER.glob("*.toml"))
+    assert [path.stem for path in paths] == ["canvas", "moodle"]
+    for path in paths:
+        assert load_profile(path.stem).column
+        assert tomllib.loads(path.read_text("utf-8"))["roster_from"]
+        assert "import" in path.read_text("utf-8") and path.read_text("utf-8").startswith("# ")
