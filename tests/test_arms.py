@@ -104,6 +104,8 @@ LINES = [
     ("--train all", "train", "all"),
     ("--split dev", "split", "dev"),
     ("--dose", "dose", True),
+    ("--doses 20,3", "doses", (3, 20)),
+    ("--doses 3", "dose", True),
     ("--out here", "out", Path("here")),
     ("--passages own --questions q.jsonl", "passages", Path("own")),
     ("--answers a.jsonl", "answers", Path("a.jsonl")),
@@ -127,6 +129,7 @@ NONSENSE = [
     ("--limit many", "argument --limit: invalid int value: 'many'"),
     ("--train long", "argument --train: invalid choice: 'long'"),
     ("--split train", "argument --split: invalid choice: 'train'"),
+    ("--doses 3,many", "--doses takes passes over the facts, such as 3,20"),
     ("--fast", "unrecognized arguments: --fast"),
 ]
 
@@ -189,11 +192,14 @@ def test_a_wrong_choice_stops_before_any_model_is_touched(
 WAYS = [
     ([], "run_arms"),
     (["--dose"], "run_dose"),
+    (["--doses", "0,1,3,6,10,15,20"], "run_dose"),
     (["--passages", "own", "--questions", "q.jsonl"], "run_own"),
 ]
 
 
-@pytest.mark.parametrize(("line", "way"), WAYS, ids=[case[1] for case in WAYS])
+@pytest.mark.parametrize(
+    ("line", "way"), WAYS, ids=[case[0][0] if case[0] else "none" for case in WAYS]
+)
 def test_the_command_line_chooses_the_run(line: list[str], way: str, monkeypatch) -> None:
     called = []
     for name in ("run_arms", "run_dose", "run_own"):

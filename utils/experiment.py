@@ -31,6 +31,7 @@ class Options:
     quick: bool
     train: str
     dose: bool
+    doses: tuple[int, ...] | None
     split: str
     out: Path
     passages: Path | None
@@ -55,6 +56,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         "shipped; all: train every adapter here",
     )
     parser.add_argument("--dose", action="store_true", help="the dose curve of the facts arm")
+    parser.add_argument("--doses", help="the dose curve at these passes only, such as 3,20")
     parser.add_argument("--split", choices=("test", "dev"), default="test")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--passages", type=Path, help="own documents: JSON Lines, or a folder")
@@ -68,6 +70,11 @@ def parse(arguments: list[str] | None = None) -> Options:
     if given.quick and given.limit is None:
         given.limit = QUICK_LIMIT
     values = vars(given)
+    if given.doses is not None:
+        parts = given.doses.split(",")
+        if not all(part.strip().isdecimal() for part in parts):
+            parser.error("--doses takes passes over the facts, such as 3,20")
+        values["doses"], values["dose"] = tuple(sorted({int(part) for part in parts})), True
     for name in ("arms", "datasets"):
         values[name] = [part.strip() for part in values[name].split(",")] if values[name] else None
     return Options(**values)
@@ -100,7 +107,7 @@ def _start(options: Options) -> int:
     if options.passages:
         session.run_own(options)
     elif options.dose:
-        session.run_dose(options, DOSES)
+        session.run_dose(options, options.doses or DOSES)
     else:
         session.run_arms(options)
     parallel.leave()

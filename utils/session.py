@@ -59,7 +59,8 @@ def run_arms(options: Options) -> dict:
         if any(arm.name == "base" and Task("form") in arm.tasks for arm in arms):
             told = next(run_arm(INSTRUCTED, stage, library, kept, []), None)
     searched = {t.dataset: None for arm in arms for t in arm.tasks if t.retriever}
-    recall = runner.recall_rows(library, list(searched), options.limit, options.split)
+    with stage.clock.phase("recall"):
+        recall = runner.recall_rows(library, list(searched), options.limit, options.split)
     weights = {"before_rag": before, "after_rag": before and _hash_base(stage)}
     found = {**_headline(stage, screen.rows, recall, weights), "instructed": told}
     if parallel.is_main():
@@ -94,28 +95,30 @@ def _questions(task: Task, options: Options, library: runner.Library) -> list[Qu
 
 def _fresh(arm: Arm, task: Task, stage: Stage, library) -> tuple[dict, list]:
     options = stage.options
-    model = stage.model_for(arm.adapter)
+    with stage.clock.phase("loading models"):
+        model = stage.model_for(arm.adapter)
     size = len(parallel.shard(_questions(task, options, library)))
     stage.screen.begin(f"{arm.name} on {task.dataset}, {task.variant}", size)
-    before = models.weights_hash(model) if task.retriever else None
-    row, answers = runner.run_task(
-        arm,
-        task,
-        model,
-        stage.tokenizer(),
-        library,
-        options.limit,
-        options.split,
-        stage.screen.tick,
-    )
-    if before and models.weights_hash(model) != before:
+    before = _hash(stage, model) if task.retriever else None
+    with stage.clock.phase(f"answers of {arm.name}"):
+        row, answers = runner.run_task(
+            arm,
+            task,
+            model,
+            stage.tokenizer(),
+            library,
+            options.limit,
+            options.split,
+            stage.screen.tick,
+        )
+    if before and _hash(stage, model) != before:
         raise RuntimeError(f"the weights changed while {arm.name} only read: this must not happen")
     row["adapter"] = stage.origins.get(arm.adapter) if arm.adapter else None
     return row, answers
 
 
 def run_dose(options: Options, doses: tuple[int, ...]) -> list[dict]:
-    """The dose curve: one training of 20 passes, asked at each dose; results/dose.json."""
+    """The dose curve: one training of the most passes, asked at each; results/dose.json."""
     library = runner.Library(load_dataset, functools.cache(models.load_embedder))
     screen = Screen(f"Passes over the facts, seed {options.seed}")
     stage = Stage(options, screen)
@@ -182,7 +185,14 @@ def _short(source: str) -> str:
 
 
 def _hash_base(stage: Stage) -> str:
-    return models.weights_hash(stage.model_for(None))
+    with stage.clock.phase("loading models"):
+        model = stage.model_for(None)
+    return _hash(stage, model)
+
+
+def _hash(stage: Stage, model) -> str:
+    with stage.clock.phase("hashing weights"):
+        return models.weights_hash(model)
 
 
 def _write_answers(options: Options, answers: Sequence[tuple[str, Answer]]) -> None:

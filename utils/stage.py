@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils import models, parallel, recipes
+from utils.clock import Clock
+from utils.arms import DOSES
 from utils.data import DATA
 from utils.finetune import load_tuned
 from utils.generate import generate
@@ -33,6 +35,7 @@ class Stage:
     model: object = None
     base: tuple | None = None
     origins: dict[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
 
     def tokenizer(self):
         return self._base()[1]
@@ -74,20 +77,22 @@ class Stage:
         return self.options.quick or (self.options.train == "short" and name not in LIVE)
 
     def _train(self, name: str) -> recipes.Adapter:
-        name, wanted = ("facts-20" if self._whole_curve(name) else name), name
+        whole = f"facts-{max(self.options.doses or DOSES)}"
+        name, wanted = (whole if self._whole_curve(name) else name), name
         self.screen.begin(f"training {name}", 0)
         rows = recipes.recipe_of(name)[0].settings.batch_size
         if parallel.size() > rows:
             idle = parallel.size() - rows
             self.screen.say(f"A step of {name} has {rows} rows: {idle} processes have none.")
-        recipes.train_adapter(
-            name,
-            self.trained(),
-            self.options.seed,
-            self.options.model,
-            self.screen.step,
-            self._sample,
-        )
+        with self.clock.phase(f"training {name}"):
+            recipes.train_adapter(
+                name,
+                self.trained(),
+                self.options.seed,
+                self.options.model,
+                self.screen.step,
+                self._sample,
+            )
         return recipes.Adapter(wanted, self.trained() / wanted, "trained")
 
     def _whole_curve(self, name: str) -> bool:
