@@ -24,7 +24,7 @@ run: models ## run the measured experiment; ARGS="--quick" for a short one
 build: setup ## make the notebooks from solutions/*.py
 	@$(VENV_PYTHON) tools/build.py $(ARGS)
 
-bench: models ## compare our inner loops with the usual ways; ARGS="--parts search" for one
+bench: models ## compare our inner loops with the usual ways; ARGS="--parts retrieval" for one
 	@$(VENV_PYTHON) tools/bench.py $(ARGS)
 
 grade: setup ## grade a class; ARGS="SUBMISSIONS --out grades.csv"

@@ -62,8 +62,8 @@ def test_the_tables_give_each_round_and_the_ratio_of_the_best():
     told = bench_tables.answers(FOUND)
     assert "| ours | 96 | 4 | 8.0 |" in told and "1 of 16 differ" in told
     assert "on A chip, 2 cores, 8 GiB" in bench_tables.machine(FOUND)
-    row = {"arm": "form", "n": 100, "seconds_per_answer": 0.25}
-    assert "| all |  | 50 |" in bench_tables.phases({"rows": [row, row]})
+    told = bench_tables.phases({"run": {"training form": 30.2, "answers of base": 20.0}})
+    assert "| training form | 30 |" in told and "| all | 50 |" in told
 
 
 def test_senseless_sizes_are_refused_in_a_sentence(capsys):

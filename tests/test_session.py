@@ -18,7 +18,7 @@ ROW = set(
     "completion_tokens seconds_per_answer misses".split()
 )
 HEADLINE = set(
-    "schema created device versions model embedder seed rows weights recall".split(),
+    "schema created device versions model embedder seed rows weights recall seconds".split(),
 )
 RATE = {"k", "n", "rate", "low", "high"}
 TWO_ARMS = ["--arms", "base,base+rag", "--datasets", "cities", "--limit", "3"]
@@ -77,6 +77,7 @@ def test_two_arms_write_the_headline_and_its_pictures(tmp_path: Path, saved: Pat
     assert found.keys() >= HEADLINE and found["schema"] == 1 and found["seed"] == 5
     assert (found["model"], found["embedder"]) == ("tiny-llama", "nobody/fake-embedder")
     assert str(tmp_path) not in json.dumps(found) and str(saved.parent) not in json.dumps(found)
+    assert {"loading models", "answers of base", "recall"} <= found["seconds"].keys()
     closed, opened = found["rows"]
     for row in (closed, opened):
         assert row.keys() >= ROW and (row["n"], row["dataset"]) == (3, "cities")

@@ -90,6 +90,7 @@ def _row(vectors: np.ndarray, queries: np.ndarray, tuning: np.ndarray, rounds: i
     hits = sum(len(set(a) & set(b)) for a, b in zip(near.tolist(), true.tolist(), strict=True))
     return {
         "passages": len(vectors),
+        "backend": "FAISS lists" if any(s.lists is not None for s in index.segments) else "exact",
         "build_seconds": round(built, 1),
         "bytes": size,
         "queries_per_second": round(max(fast), 1),

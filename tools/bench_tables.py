@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from tools.tables import grid
 
 BASE = {"training": "TRL, fp32", "answers": "one at a time"}
@@ -56,27 +54,23 @@ def search(found: dict) -> str:
     rows = [
         [
             f"{row['passages']:,}",
+            row["backend"],
             f"{row['build_seconds']:,.0f}",
             f"{row['bytes'] / 1e6:,.0f}",
             f"{row['queries_per_second']:,.0f}",
             f"{row['queries_per_second'] / row['exact_queries_per_second']:.1f}",
             f"{row['recall_at_10']:.3f} ({row['n']})",
         ]
-        for row in found["search"]
+        for row in found["retrieval"]
     ]
-    head = ("passages", "build (s)", "MB", "queries/s", "times exact", "recall@10 (queries)")
+    head = ("passages", "way", "build (s)", "MB", "queries/s", "times exact", "recall@10 (queries)")
     return grid(head, rows)
 
 
-def phases(headline: dict) -> str:
-    """Seconds of answering in `make run`, by arm; trainings and loading are not among them."""
-    spent: dict[str, float] = defaultdict(float)
-    asked: dict[str, int] = defaultdict(int)
-    for row in headline["rows"]:
-        spent[row["arm"]] += row["n"] * row["seconds_per_answer"]
-        asked[row["arm"]] += row["n"]
-    rows = [[arm, str(asked[arm]), f"{seconds:.0f}"] for arm, seconds in spent.items()]
-    return grid(("arm", "questions", "seconds"), [*rows, ["all", "", f"{sum(spent.values()):.0f}"]])
+def phases(found: dict) -> str:
+    """Seconds of `make run` by phase."""
+    rows = [[name, f"{seconds:.0f}"] for name, seconds in found["run"].items()]
+    return grid(("phase", "seconds"), [*rows, ["all", f"{sum(found['run'].values()):.0f}"]])
 
 
 def _rate(part: dict, name: str, kind: str) -> tuple[str, str]:

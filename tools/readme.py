@@ -60,13 +60,13 @@ def card_values(root: Path) -> dict[str, str]:
 def speed_values(root: Path) -> dict[str, str]:
     """The text of each marker of docs/performance.md."""
     folder = root / "data" / "results"
-    bench, headline = load(folder / "bench.json") or {}, load(folder / "headline-seed0.json")
-    made = {name: getattr(bench_tables, name) for name in ("training", "answers", "search")}
+    bench = load(folder / "bench.json") or {}
+    parts = {"training": "training", "answers": "answers", "search": "retrieval", "phases": "run"}
     values = {
-        name: make(bench) if name in bench else "Not measured yet.\n" for name, make in made.items()
+        name: getattr(bench_tables, name)(bench) if part in bench else "Not measured yet.\n"
+        for name, part in parts.items()
     }
     values["machine"] = bench_tables.machine(bench) if bench else "Not measured yet.\n"
-    values["phases"] = bench_tables.phases(headline) if headline else "Not measured yet.\n"
     return values
 
 

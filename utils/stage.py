@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils import models, parallel, recipes
-from utils.clock import Clock
 from utils.arms import DOSES
+from utils.clock import Clock
 from utils.data import DATA
 from utils.finetune import load_tuned
 from utils.generate import generate
