@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
-.PHONY: help setup models lab run build bench grade nbgrader test clean
+.PHONY: help setup scale models lab run sweep build bench grade nbgrader test clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
+
+scale: setup
+	@$(VENV_PYTHON) -m pip install -q --no-input --disable-pip-version-check -c requirements.txt \
+	-r requirements-scale.txt || echo "Ray is not installed: sweeps run with --local only."
 
 models: setup ## fetch the two models unless they are there
 	@$(VENV_PYTHON) -m utils.models
@@ -20,6 +24,9 @@ lab: models ## open JupyterLab at the first lesson
 
 run: models ## run the measured experiment; ARGS="--quick" for a short one
 	@$(VENV_PYTHON) -m utils.experiment $(ARGS)
+
+sweep: models scale ## the experiment over seeds, with Ray; ARGS="--seeds 0-9"
+	@$(VENV_PYTHON) -m utils.sweep $(ARGS)
 
 build: setup ## make the notebooks from solutions/*.py
 	@$(VENV_PYTHON) tools/build.py $(ARGS)
@@ -33,7 +40,7 @@ grade: setup ## grade a class; ARGS="SUBMISSIONS --out grades.csv"
 nbgrader: setup ## make the course folder for nbgrader; ARGS="--install" fetches nbgrader too
 	@$(VENV_PYTHON) tools/nbgrader.py $(ARGS)
 
-test: setup ## check the style, then run all tests
+test: scale ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 

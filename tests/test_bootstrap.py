@@ -216,12 +216,6 @@ def test_a_silent_command_is_reported_as_alive(monkeypatch, capsys):
 def test_make_alone_lists_the_commands():
     make = ["make", "--no-print-directory"]  # `make test` runs this test inside make
     told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert [line.split()[1] for line in told.splitlines()][:7] == [
-        "help",
-        "models",
-        "lab",
-        "run",
-        "build",
-        "bench",
-        "test",
-    ]
+    names = [line.split()[1] for line in told.splitlines()]
+    assert names[:5] == ["help", "models", "lab", "run", "sweep"]
+    assert {"build", "bench", "grade", "test", "clean"} <= set(names)

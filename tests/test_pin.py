@@ -31,6 +31,7 @@ def made_up(tmp_path, monkeypatch):
     """Paths of a made-up course; returns the path of its requirements.txt, not written yet."""
     monkeypatch.setattr(pin, "PYPROJECT", tmp_path / "pyproject.toml")
     monkeypatch.setattr(pin, "REQUIREMENTS", tmp_path / "requirements.txt")
+    monkeypatch.setattr(pin, "SCALE", tmp_path / "requirements-scale.txt")
     pin.PYPROJECT.write_text(PROJECT + DEV)
     return pin.REQUIREMENTS
 
@@ -67,6 +68,21 @@ def test_written_pins_pass_the_check(made_up, capsys):
     assert capsys.readouterr().out == "6 packages pinned\n" * 2
 
 
+def test_what_the_extra_scale_needs_beyond_is_a_file_of_its_own(made_up, capsys):
+    here = HERE | {"cluster": ("5.5", ["leaf", "wire"]), "wire": ("6.6", [])}
+    pin.PYPROJECT.write_text(PROJECT + DEV + "scale = ['cluster>=5,<6']\n")
+    assert pin.main([], here.get) == 0
+    assert "cluster" not in made_up.read_text()
+    lines = pin.SCALE.read_text().splitlines()
+    assert [line for line in lines if line[0] != "#"] == ["cluster==5.5", "wire==6.6"]
+    assert pin.main(["--check"], here.get) == 0
+    pin.SCALE.write_text(pin.SCALE.read_text().replace("wire==6.6", "wire==6.5"))
+    assert pin.main(["--check"], here.get) == 1
+    assert "wire==6.5 is listed, and 6.6 is installed" in capsys.readouterr().err
+    assert pin.main([], HERE.get) == 1
+    assert "cluster is not installed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
@@ -98,7 +114,11 @@ def test_a_version_out_of_range_is_not_written(made_up, capsys):
 
 def test_the_committed_pins_lie_in_the_ranges_of_pyproject():
     pins = pin.read(pin.REQUIREMENTS.read_text(encoding="utf-8"))
-    assert pin.outside(pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8")), pins) == []
+    project = pin.PYPROJECT.read_text(encoding="utf-8")
+    assert pin.outside(pin.wanted(project), pins) == []
+    more = pin.read(pin.SCALE.read_text(encoding="utf-8"))
+    assert not pins.keys() & more.keys() and "ray" in more
+    assert pin.outside(pin.wanted(project, "scale"), pins | more) == []
     assert pins["torch"] == "2.13.0"
 
 
@@ -106,12 +126,14 @@ def test_the_committed_file_is_as_this_tool_writes_it():
     text = pin.REQUIREMENTS.read_text(encoding="utf-8")
     pins = pin.read(text)
     assert text == pin.write(pins)
+    more = pin.SCALE.read_text(encoding="utf-8")
+    assert more == pin.write(pin.read(more), pin.SCALE_HEADER)
     assert not [name for name in pins if pin.NEVER.match(name)]
     assert not [version for version in pins.values() if "+" in version]
 
 
 def test_each_range_has_a_lower_bound_and_an_upper_one():
-    for need in pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8")):
+    for need in pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8"), "scale"):
         operators = {part.operator for part in need.specifier}
         assert operators == ({">="} if need.name == "packaging" else {">=", "<"}), need.name
 
@@ -119,7 +141,7 @@ def test_each_range_has_a_lower_bound_and_an_upper_one():
 def test_what_the_code_imports_is_declared():
     declared = {
         canonicalize_name(need.name)
-        for need in pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8"))
+        for need in pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8"), "scale")
     }
     ours = set(sys.stdlib_module_names) | {"utils", "tools"}
     owners = metadata.packages_distributions()

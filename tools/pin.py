@@ -1,6 +1,7 @@
 """Write requirements.txt: the exact version of every package that the course needs, here and now.
 
-`python tools/pin.py` writes the file from the environment it runs in; `--check` compares only.
+requirements-scale.txt holds what the extra `scale` needs beyond that.
+`python tools/pin.py` writes both files from the environment it runs in; `--check` compares only.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = ROOT / "pyproject.toml"
 REQUIREMENTS = ROOT / "requirements.txt"
+SCALE = ROOT / "requirements-scale.txt"
 NEVER = re.compile(r"(nvidia|cuda|(pytorch-)?triton)(-|$)")  # they come with a build of torch
 HEADER = """\
 # Made by `python tools/pin.py` from pyproject.toml; not to be edited.
@@ -26,6 +28,11 @@ HEADER = """\
 # as installed on Linux with Python 3.11. tools/bootstrap.py installs torch first, by itself.
 # Left to pip: the packages of torch's GPU builds, and those that only another system or
 # another Python asks for (such as pywinpty and colorama on Windows, appnope on macOS).
+"""
+SCALE_HEADER = """\
+# Made by `python tools/pin.py` from the extra `scale` of pyproject.toml; not to be edited.
+# What sweeps with Ray need beyond requirements.txt. `make test` installs it, `make run` does not:
+# python -m pip install -c requirements.txt -r requirements-scale.txt
 """
 
 Installed = tuple[str, list[str]]  # version, and requirements as in the package's metadata
@@ -44,14 +51,18 @@ def installed(name: str) -> Installed | None:
         return None
 
 
-def wanted(pyproject: str) -> list[Requirement]:
-    """The dependencies in the text of a pyproject.toml, with those of the extra `dev`."""
+def wanted(pyproject: str, *extras: str) -> list[Requirement]:
+    """The dependencies in the text of a pyproject.toml, those of `dev` and these extras too."""
     project = tomllib.loads(pyproject)["project"]
-    lines = project["dependencies"] + project.get("optional-dependencies", {}).get("dev", [])
+    lines = list(project["dependencies"])
+    for extra in ("dev", *extras):
+        lines += project.get("optional-dependencies", {}).get(extra, [])
     return [Requirement(line) for line in lines]
 
 
-def closure(roots: Iterable[Requirement], lookup: Lookup = installed) -> dict[str, str]:
+def closure(
+    roots: Iterable[Requirement], lookup: Lookup = installed, mend: str = "make setup"
+) -> dict[str, str]:
     """Canonical name -> public version of the roots and all they need. PinError if one is absent.
 
     Markers are judged for the running Python and system.
@@ -67,7 +78,7 @@ def closure(roots: Iterable[Requirement], lookup: Lookup = installed) -> dict[st
             continue
         found = lookup(name)
         if found is None:
-            raise PinError(f"{name} is not installed and {asker} needs it; run: make setup")
+            raise PinError(f"{name} is not installed and {asker} needs it; run: {mend}")
         pins[name] = Version(found[0]).public
         done |= {(name, extra) for extra in extras}
         waiting += [(r, name) for r in map(Requirement, found[1]) if applies(r, *extras)]
@@ -97,12 +108,12 @@ def read(text: str) -> dict[str, str]:
     return {name: pin for name, _, pin in (line.partition("==") for line in lines if line)}
 
 
-def write(pins: dict[str, str]) -> str:
-    """The text of requirements.txt: the header, then a pin a line, sorted by name."""
-    return HEADER + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))
+def write(pins: dict[str, str], header: str = HEADER) -> str:
+    """The text of a requirements file: the header, then a pin a line, sorted by name."""
+    return header + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))
 
 
-def differences(text: str, pins: dict[str, str]) -> list[str]:
+def differences(text: str, pins: dict[str, str], header: str = HEADER) -> list[str]:
     """A sentence for each pin that is stale, missing or too much in the text of a file."""
     there, faults = read(text), []
     for name in sorted(there | pins):
@@ -112,30 +123,35 @@ def differences(text: str, pins: dict[str, str]) -> list[str]:
             faults.append(f"{name}=={pins[name]} is not listed")
         elif there[name] != pins[name]:
             faults.append(f"{name}=={there[name]} is listed, and {pins[name]} is installed")
-    if not faults and text != write(pins):
+    if not faults and text != write(pins, header):
         faults.append("the pins are right, but the header or the order of the lines is not")
     return faults
 
 
 def main(arguments: list[str], lookup: Lookup = installed) -> int:
     """Write the pins, or with --check compare them: 0 when all is well, else 1 and the reasons."""
+    text = PYPROJECT.read_text(encoding="utf-8")
     try:
-        roots = wanted(PYPROJECT.read_text(encoding="utf-8"))
-        pins = closure(roots, lookup)
+        pins = closure(wanted(text), lookup)
+        both = closure(wanted(text, "scale"), lookup, "make scale")
     except PinError as error:
         print(error, file=sys.stderr)
         return 1
-    faults = outside(roots, pins)
+    faults = outside(wanted(text, "scale"), both)
+    more = {name: pin for name, pin in both.items() if name not in pins}
+    files = [(REQUIREMENTS, pins, HEADER)] + ([(SCALE, more, SCALE_HEADER)] if more else [])
     if "--check" in arguments:
-        text = REQUIREMENTS.read_text(encoding="utf-8") if REQUIREMENTS.is_file() else ""
-        faults += differences(text, pins)
+        for path, wants, header in files:
+            there = path.read_text(encoding="utf-8") if path.is_file() else ""
+            faults += differences(there, wants, header)
     if faults:
         mend = "mend pyproject.toml or the environment, then run: python tools/pin.py"
         print(*faults, mend, sep="\n", file=sys.stderr)
         return 1
     if "--check" not in arguments:
-        REQUIREMENTS.write_text(write(pins), encoding="utf-8")
-    print(f"{len(pins)} packages pinned")
+        for path, wants, header in files:
+            path.write_text(write(wants, header), encoding="utf-8")
+    print(f"{len(both)} packages pinned")
     return 0
 
 
