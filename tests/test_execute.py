@@ -37,6 +37,22 @@ def test_a_lesson_is_executed_with_its_outputs_and_without_our_paths(course, cap
     assert "there is no lesson '07'; there are: 01_measure" in capsys.readouterr().out
 
 
+def test_the_first_cell_names_the_time_measured(course):
+    root, change = course
+    change("# # Measure", "# # Measure\n#\n# Computing: {computing time}.")
+    change('print("ready")', IN_KERNEL)
+    build.main([], root)
+    assert "Computing: not measured yet." in cells(root, "notebooks/01_measure.ipynb")[0].source
+    assert build.main(["--execute", "01"], root) == 0
+    seconds = re.search(r"in (\d+) seconds", cells(root, "solutions/01_measure.ipynb")[-1].source)[
+        1
+    ]
+    for folder in ("notebooks", "solutions"):
+        told = cells(root, f"{folder}/01_measure.ipynb")[0].source
+        assert re.search(rf"Computing: {seconds} seconds on \w+ \w+ with \d+ cores without", told)
+    assert build.main(["--check"], root) == 0
+
+
 def test_paths_in_outputs(tmp_path):
     text = f"{tmp_path}/x and /tmp/ipykernel_12/345.py:3 and {tmp_path}more"
     assert execute.scrubbed([{"text": text}, 3], tmp_path) == [

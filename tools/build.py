@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ EXERCISES = Path("utils") / "exercises"
 SOLUTIONS = EXERCISES / "solutions.json"
 SETUP = "-setup"  # how the id of the first cell ends
 HIDDEN = {"tags": ["setup"], "jupyter": {"source_hidden": True}}  # folded away in JupyterLab
+TIME = "{computing time}"  # in the first cell of a source: from the last cell of the executed one
+MEASURED = re.compile(r"Executed on ([\d-]+), on (.+ cores), .* in (\d+) seconds")
 Notebook = dict[str, Any]
 
 
@@ -52,10 +55,21 @@ def notebook(path: Path, root: Path, student: bool) -> Notebook:
             source = stripped(source) if student else full(source)
         if i == 0:
             name = path.relative_to(root).as_posix()
+            source = source.replace(TIME, computing_time(path))
             source = f"<!-- made from {name} by make build; edit that -->\n\n{source}"
         made.append(as_json(cell, source, cell_id(cell, lesson.number, i), metadata(cell, by_id)))
     value = {"cells": made, "metadata": KERNEL, "nbformat": 4, "nbformat_minor": 5}
     return with_first_cell(value, path.name[:2], root)
+
+
+def computing_time(path: Path) -> str:
+    """How long the lesson computed when it was executed last, and where, from its last cell."""
+    cells = loaded(path.with_suffix(".ipynb")).get("cells", [])
+    told = MEASURED.search("".join(cells[-1]["source"])) if cells else None
+    if told is None:
+        return "not measured yet"
+    day, machine, seconds = told.groups()
+    return f"{seconds} seconds on {machine} without a GPU, measured on {day}"
 
 
 def with_first_cell(value: Notebook, number: str, root: Path) -> Notebook:
@@ -128,6 +142,7 @@ def made(root: Path) -> dict[Path, str]:
         ran = path.with_suffix(".ipynb")
         if cells := loaded(ran):
             value = with_first_cell(cells, path.name[:2], root)
+            value["cells"][0]["source"] = notebook(path, root, False)["cells"][0]["source"]
             found[ran.relative_to(root)] = text(value)
     return {**found, SOLUTIONS: text(solutions(root))}
 
@@ -199,6 +214,8 @@ def build(root: Path, names: list[str] | None) -> None:
     for path in chosen:
         value = executed(notebook(path, root, student=False), path.stem, root)
         write(path.with_suffix(".ipynb"), text(value))
+        for made_of, fresh in made(root).items():  # they name the time just measured
+            write(root / made_of, fresh)
         print(f"{path.stem}: {''.join(value['cells'][-1]['source'])}")
 
 
