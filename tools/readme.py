@@ -1,4 +1,4 @@
-"""Fill what is generated in README.md, data/README.md and docs/performance.md; draw docs/headline.
+"""Fill what is generated in README.md, data/README.md and docs; draw docs/headline.
 
 `python tools/readme.py` writes; `python tools/readme.py --check` compares only and names what
 differs. Numbers come from data/results: headline-seedN.json and dose-seed0.json, as
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import bench_tables, published, tables  # noqa: E402
+from tools import bench_tables, published, tables, teaching  # noqa: E402
 from tools.tables import ReadmeError, load  # noqa: E402
 from utils import plots  # noqa: E402
 
@@ -74,6 +74,10 @@ PAGES = {
     "README.md": readme_values,
     "data/README.md": card_values,
     "docs/performance.md": speed_values,
+    "docs/teaching.md": teaching.hub_values,
+    "docs/teaching/plan.md": teaching.plan_values,
+    "docs/teaching/lessons.md": teaching.lesson_values,
+    "docs/teaching/room.md": teaching.room_values,
 }
 
 
