@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
-.PHONY: help setup scale models lab run sweep build bench grade nbgrader test clean
+.PHONY: help setup scale models lab run sweep build bench grade nbgrader test e2e clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
@@ -43,6 +43,10 @@ nbgrader: setup ## make the course folder for nbgrader; ARGS="--install" fetches
 test: scale ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+e2e: models ## try the course in a real browser; gets Playwright and Chromium where it can
+	@$(VENV_PYTHON) tests/e2e/prepare.py
+	@$(VENV_PYTHON) -m pytest tests/e2e $(ARGS)
 
 clean: ## remove .venv, results and caches of tools; the models and your progress stay
 	@models=$$($(VENV_PYTHON) -c "from utils.cache import cache_folder as f; print(f())" 2>/dev/null); \

@@ -36,7 +36,7 @@ class TrainingMonitor(Panel):
     """Show it, then give `monitor.tick` and `monitor.sample` to the training.
 
     At each sample the questions are asked closed book, with at most `new_tokens` tokens. A
-    training that begins anew clears what was there.
+    training that begins anew, or goes on from a checkpoint, writes over what it repeats.
     """
 
     def __init__(self, questions: Sequence[str], tokenizer, new_tokens: int = 40) -> None:
@@ -49,9 +49,9 @@ class TrainingMonitor(Panel):
 
     def tick(self, step: Step) -> None:
         """Take one step's loss; draws at most every 0.3 seconds, and always the last one."""
-        if self.losses and step.done <= max(self.losses):
-            self.losses.clear()
-            self.samples = [s for s in self.samples if s.step in (0, step.done)]
+        if step.done <= max(self.losses, default=0):  # begun anew, or from a checkpoint
+            self.losses = {done: loss for done, loss in self.losses.items() if done < step.done}
+            self.samples = [s for s in self.samples if s.step <= step.done]
         self.losses[step.done], self.total = step.loss, step.total
         self.note = f"Step {step.done} of {step.total}, loss {step.loss:.2f}."
         last = step.done == step.total
@@ -62,8 +62,7 @@ class TrainingMonitor(Panel):
         """Ask the model its questions now; step 0 is before the training."""
         prompts = [render(closed_book(q), self.tokenizer) for q in self.questions]
         written = generate(model, self.tokenizer, prompts, self.new_tokens)
-        if self.samples and step <= self.samples[-1].step:
-            self.samples = [s for s in self.samples if s.step < step and step != 0]
+        self.samples = [s for s in self.samples if s.step < step]
         self.samples.append(Sample(step, tuple(c.text for c in written)))
         self._draw()
 

@@ -8,6 +8,9 @@ import pytest
 
 from . import lab as labs
 
+# JupyterLab's own, when a kernel is restarted while its debugger is being asked.
+NOT_OURS = "Could not restore the debugger state"
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
@@ -41,8 +44,13 @@ def page(browser):
     """A page, whose complaints are in `page.complaints`."""
     page = browser.new_page()
     page.complaints = []
-    page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: (page.complaints.append(dialog.message), dialog.accept()))
+
+    def note(kind: str, text: str) -> None:
+        if kind == "error" and NOT_OURS not in text:
+            page.complaints.append(text)
+
+    page.on("console", lambda said: note(said.type, said.text))
+    page.on("pageerror", lambda error: note("error", str(error)))
+    page.on("dialog", lambda dialog: (note("error", dialog.message), dialog.accept()))
     yield page
     page.close()

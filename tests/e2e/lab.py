@@ -58,7 +58,9 @@ class Lab:
 
     def address(self, name: str) -> str:
         """Where a notebook of the folder is opened, in a workspace of its own."""
-        return f"http://127.0.0.1:{self.port}/lab/workspaces/e2e/tree/{name}?reset&token={self.token}"
+        return (
+            f"http://127.0.0.1:{self.port}/lab/workspaces/e2e/tree/{name}?reset&token={self.token}"
+        )
 
 
 @contextlib.contextmanager
@@ -153,7 +155,7 @@ class Notebook:
     def wait_idle(self, timeout: int = LONG) -> None:
         """Wait until no cell is running or waiting to run."""
         page = self.page
-        idle = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+        idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
         page.wait_for_selector(idle, timeout=timeout, state="attached")
         page.wait_for_function(
             "() => ![...document.querySelectorAll('.jp-InputPrompt')]"
