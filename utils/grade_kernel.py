@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from utils.evaluate import GRACE, KEPT
+from utils.grade_cgroup import fence, inside, remove
 from utils.grade_sandbox import MB, Box, Limits
 from utils.grade_tree import NEVER, end_marked, end_tree, family, memory_of
 from utils.jsonform import Gap, NotJson, to_json
@@ -50,8 +51,9 @@ class Kernel:
         self.box, self.limits, self.deadline = box, limits, deadline
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, close() closes it
         cwd = None if box.sandboxed else box.folder / "work"
+        self.fence = fence(box.folder.name, limits.processes)
         self.process = subprocess.Popen(
-            box.command,
+            inside(box.command, self.fence),
             env=box.env,
             cwd=cwd,
             stdin=subprocess.PIPE,
@@ -98,6 +100,7 @@ class Kernel:
         for _ in range(JUNK):
             reply = parsed(self.next_line(until))
             if reply is not None and reply.get("id") == number:
+                self.watch()  # so that the cell or the exercise in hand is the one to blame
                 return reply
         raise Ended("killed", "its code wrote to the grader's pipe")
 
@@ -159,6 +162,7 @@ class Kernel:
             with contextlib.suppress(queue.Empty):
                 self.lines.get(timeout=TICK)
         self.errors.close()
+        remove(self.fence)
         shutil.rmtree(self.box.folder, ignore_errors=True)
 
 

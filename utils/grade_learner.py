@@ -44,6 +44,8 @@ def main() -> None:
 def limit(limits: dict[str, int]) -> None:
     """Set the limits that the system knows, each for one process; Windows has none of them.
 
+    The process also gets a lower priority than the grader, which has to end it in time.
+
     data: bytes of writable memory; cpu: seconds; disk: bytes of one file; files: open ones;
     processes: of this account. macOS refuses some: what it refuses is left out.
     """
@@ -51,6 +53,7 @@ def limit(limits: dict[str, int]) -> None:
         import resource
     except ImportError:
         return
+    os.nice(5)
     names = {"data": "DATA", "cpu": "CPU", "disk": "FSIZE", "files": "NOFILE", "processes": "NPROC"}
     wanted = {getattr(resource, f"RLIMIT_{names[key]}"): value for key, value in limits.items()}
     for kind, value in {**wanted, resource.RLIMIT_CORE: 0}.items():
@@ -118,8 +121,8 @@ class Learner:
     def keep(self, id: str, exercise: dict, part: Part) -> None:
         """Remember what a cell bound for an exercise, so that later cells do not take it away."""
         marked = self.cells[part.cell] == id
-        for name in part.binds.intersection(exercise["names"]):
-            value = self.shell.user_ns.get(name)
+        for name in part.binds.intersection(exercise["names"], self.shell.user_ns):
+            value = self.shell.user_ns[name]
             if marked or not exercise["function"] or callable(value):
                 self.kept.setdefault(id, {})[name] = value
 

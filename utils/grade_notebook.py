@@ -183,15 +183,17 @@ def lesson_of(cells: list[dict], lessons: dict[str, Official]) -> str | None:
 
 
 def exercises_in(cells: list[dict], one: Official) -> set[str]:
-    """The exercises of a lesson that a notebook's metadata, headers or names tell of."""
-    found = {marked(cell, one.lesson) for cell in cells} - {None}
+    """The exercises of a lesson that a notebook tells of, in its cells or in its headers."""
     texts = [source_of(cell) for cell in cells if cell.get("cell_type") == "markdown"]
     heads = {id for text in texts for id in HEADER.findall(text)}
-    found |= heads & {exercise.id for exercise in one.lesson.exercises}
-    if found:
-        return found
+    return exercise_cells(cells, one) | (heads & {exercise.id for exercise in one.lesson.exercises})
+
+
+def exercise_cells(cells: list[dict], one: Official) -> set[str]:
+    """The exercises that have a cell: their metadata says so, or a name that they bind."""
+    found = {marked(cell, one.lesson) for cell in cells} - {None}
     code = "\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "code")
-    return {id for id, names in one.names.items() if any(binds(code, name) for name in names)}
+    return found | {id for id, names in one.names.items() if any(binds(code, n) for n in names)}
 
 
 def binds(code: str, name: str) -> bool:

@@ -23,7 +23,7 @@ from utils.grade_notebook import (
     as_cells,
     case_names,
     code_cells,
-    exercises_in,
+    exercise_cells,
     lesson_of,
     officials,
     read_notebook,
@@ -90,7 +90,7 @@ def graded(submission: Submission, settings: Settings, base: Result) -> Result:
     seconds = settings.limits.timeout or time_for(one.lesson.exercises)
     work = Work(one, cells, hidden, seconds)
     examine(work, replace(settings, limits=replace(settings.limits, timeout=seconds)))
-    return conclude(work, blank(base, one), exercises_in(book, one))
+    return conclude(work, blank(base, one), exercise_cells(code, one))
 
 
 def content(submission: Submission) -> bytes:

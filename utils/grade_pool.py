@@ -61,7 +61,7 @@ class Pool:
                 return result_from(json.loads(self.work(submission)))
             except subprocess.TimeoutExpired:
                 said = f"the worker gave no result in {self.seconds:g} seconds"
-            except (OSError, ValueError, TypeError, KeyError) as error:
+            except Exception as error:  # no submission is lost, whatever happens to its worker
                 said = f"the worker was lost ({type(error).__name__})"
         lost = Result(submission.name, submission.file, FAULT, self.settings.lesson)
         return replace(lost, detail=said, feedback=(said,))

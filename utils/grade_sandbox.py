@@ -179,10 +179,10 @@ def mounts(folder: Path, limits: Limits, secrets: tuple[str, ...]) -> list[str]:
         if os.path.islink(place):
             options += ["--symlink", os.readlink(place), place]
     options += [part for name in ETC for part in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")]
-    options += layers(shown(), secrets)
     room = str(limits.disk * MB)
     options += ["--proc", "/proc", "--dev", "/dev", "--size", room, "--tmpfs", "/dev/shm"]
     options += ["--remount-ro", "/dev", "--size", room, "--tmpfs", "/tmp"]
+    options += layers(shown(), secrets)  # after /tmp: Python may lie there
     options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     options += ["--ro-bind", str(folder / "course"), "/course"]
     options += ["--ro-bind", str(ROOT / "data"), "/course/data"]

@@ -160,7 +160,7 @@ def unsafe(info: zipfile.ZipInfo, file: PurePosixPath) -> str:
 
 def inside(file: PurePosixPath) -> PurePosixPath:
     """A path to show, without what leads outside."""
-    parts = [part for part in file.parts if part not in ("..", "/", "\\")]
+    parts = [part for part in file.parts if not re.fullmatch(r"\.\.|[/\\]+|[A-Za-z]:", part)]
     return PurePosixPath(*parts) if parts else PurePosixPath("unnamed")
 
 
