@@ -40,6 +40,12 @@ grade: setup ## grade a class; ARGS="SUBMISSIONS --out grades.csv"
 nbgrader: setup ## make the course folder for nbgrader; ARGS="--install" fetches nbgrader too
 	@$(VENV_PYTHON) tools/nbgrader.py $(ARGS)
 
+zip: ## pack the course into build/form-and-facts.zip, for Colab
+	@$(PYTHON) tools/zip.py $(ARGS)
+
+bundle: setup ## one folder that installs without a network; ARGS="--out FOLDER"
+	@$(VENV_PYTHON) tools/bundle.py $(ARGS)
+
 test: scale ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest $(ARGS)
