@@ -242,6 +242,18 @@ def test_without_ray_installed_the_mend_is_told(tmp_path: Path, capsys, monkeypa
     assert 'python -m pip install ".[scale]"' in sweep_run.NO_RAY and "--local" in sweep_run.NO_RAY
 
 
+@pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed")
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("127.0.0.1:1", "refused"), ("somewhere", "an address is HOST:PORT"), ("x:99999", "")],
+)
+def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path, capsys, address, reason) -> None:
+    assert sweep.main(["--seeds", "0", "--address", address, "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"Stopped: No Ray cluster answers at {address} (") and reason in told
+    assert "start one with: ray start --head" in told and told.count("\n") == 1
+
+
 def test_ctrl_c_is_one_sentence(tmp_path: Path, capsys, monkeypatch) -> None:
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ NO_RAY = (
     'Ray is not installed; run: python -m pip install ".[scale]", or give --local to run the '
     "tasks one after another without it"
 )
+PATIENCE = 10.0  # seconds in which a cluster must answer
 EVERY = 60.0  # seconds between words while nothing ends
 GIB = 2**30
 STORE = 10**8  # bytes for what tasks give back: it is small, and Ray would take a third of memory
@@ -104,6 +106,7 @@ def _connected(address: str | None):
             here = {"object_store_memory": STORE, "_node_ip_address": "127.0.0.1"}
             ray.init(address="local", include_dashboard=False, **here, **quiet)
         else:
+            _knock(address)
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -113,6 +116,15 @@ def _connected(address: str | None):
             "--local to do without"
         ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """See that something answers at host:port: Ray would ask again for minutes. Raises OSError."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address != "auto":
+        if not (host and port.isdecimal()):
+            raise ValueError("an address is HOST:PORT")
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
 
 def _fitting(ray, needs: Needs, local: bool) -> int:
