@@ -48,7 +48,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--no-sandbox", action="store_true", help="grade without bubblewrap where there is one")
     add("--no-seconds", action="store_true", help="leave the seconds empty: the same bytes always")
     options = parser.parse_args(arguments)
-    if options.jobs < 0 or options.memory < 200 or (options.timeout or 1) <= 0:
+    none = options.timeout is not None and options.timeout <= 0
+    if options.jobs < 0 or options.memory < 200 or none:
         parser.error("--jobs and --timeout must be above 0, --memory at least 200 MB")
     if options.require_sandbox and options.no_sandbox:
         parser.error("--require-sandbox and --no-sandbox exclude each other")

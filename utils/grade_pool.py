@@ -92,11 +92,17 @@ class Pool:
 
 def line_of(worker: subprocess.Popen, seconds: float) -> bytes:
     """The one line that a worker prints. Raises TimeoutExpired."""
-    timer = threading.Timer(seconds, end_tree, [worker.pid])
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        end_tree(worker.pid)
+
+    timer = threading.Timer(seconds, end)
     timer.start()
     try:
         said = worker.stdout.readline()
-        if not said and not timer.is_alive():
+        if late.is_set():
             raise subprocess.TimeoutExpired("worker", seconds)
         return said
     finally:

@@ -13,7 +13,9 @@ OK, PARTLY, EMPTY, INVALID = "ok", "partly run", "empty", "invalid notebook"
 TIMEOUT, KILLED, MEMORY, WRONG_LESSON = "timeout", "killed", "memory", "wrong lesson"
 FAULT = "grader error"
 STATUSES = (OK, PARTLY, TIMEOUT, KILLED, MEMORY, INVALID, EMPTY, WRONG_LESSON, FAULT)
-CHANGING = re.compile(r"0x[0-9a-fA-F]{6,}|\S*form-and-facts-grade-\w+")  # differs with each run
+CHANGING = re.compile(
+    r"0x[0-9a-fA-F]{6,}|[^\s'\"]*form-and-facts-grade-\w+"
+)  # differs with each run
 MOST = 2_000  # characters of one line
 
 

@@ -46,8 +46,7 @@ def sheet(results: Iterable[Result], seconds: bool = True) -> str:
 
 def cell(text: str) -> str:
     """A text that no table program takes for a formula, in characters a file can hold."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{clean(text)}" if text.startswith(FORMULA) else clean(text)
 
 
 def write(path: Path, text: str) -> None:
