@@ -43,8 +43,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def graded(book: object, **settings: object) -> Result:
     """The result for one notebook."""
-    data = json.dumps(book).encode("ascii")
-    return grade_one.grade_one(Submission("ada", "ada.ipynb", data=data), Settings(**settings))
+    one = Submission("ada", "ada.ipynb", data=json.dumps(book).encode("ascii"))
+    return grade_one.grade_one(one, Settings(sandbox=not no_sandbox(), **settings))
 
 
 @pytest.mark.parametrize("number", LESSONS)
@@ -180,6 +180,13 @@ def test_a_sandbox_can_be_required(tmp_path, monkeypatch, capsys):
     arguments = [str(tmp_path / "in"), "--out", str(tmp_path / "g.csv"), "--require-sandbox"]
     assert grade.main(arguments) == 2
     assert capsys.readouterr().err == "There is no sandbox: there is none here.\n"
+
+
+def test_where_the_sandbox_fails_nothing_is_run_without_it(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    one = Submission("ada", "ada.ipynb", data=json.dumps(make.blank("00")).encode("ascii"))
+    result = grade_one.grade_one(one, Settings(sandbox=True))
+    assert (result.status, result.total, result.sandbox) == ("grader error", 0, "bubblewrap")
 
 
 def test_a_lesson_gets_the_time_that_its_exercises_need():

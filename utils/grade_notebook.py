@@ -127,13 +127,15 @@ def read_notebook(data: bytes) -> list[dict]:
         raise Refused("invalid notebook", "the file is not JSON, as a notebook is") from error
     except MemoryError as error:
         raise Refused("invalid notebook", "the file needs too much memory to be read") from error
-    cells = book.get("cells") if type(book) is dict else None
-    if type(book) is not dict or (type(cells) is not list and "worksheets" not in book):
+    if type(book) is not dict or not {"cells", "nbformat"} & set(book):
         raise Refused("invalid notebook", "the file is JSON and no notebook: it has no cells")
     if book.get("nbformat") != 4:
         told = str(book.get("nbformat"))[:20]
         sentence = f"its nbformat is {told}, and 4 is needed; open and save it in JupyterLab"
         raise Refused("invalid notebook", sentence)
+    cells = book.get("cells")
+    if type(cells) is not list:
+        raise Refused("invalid notebook", "its cells are no list")
     if len(cells) > MOST or not all(type(cell) is dict for cell in cells):
         sentence = f"it has more than {MOST:,} cells, or cells that are none"
         raise Refused("invalid notebook", sentence)

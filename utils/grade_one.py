@@ -37,8 +37,9 @@ from utils.grade_records import (
     Result,
     Settings,
     Submission,
+    box_of,
 )
-from utils.grade_sandbox import make_box, no_sandbox
+from utils.grade_sandbox import make_box
 from utils.grade_work import Work, conclude, fault, finished, note
 from utils.runs import Run
 
@@ -50,8 +51,8 @@ USUAL = 10.0
 def grade_one(submission: Submission, settings: Settings) -> Result:
     """Grade a notebook by the settings; whatever happens becomes the status of the result."""
     start = time.monotonic()
-    used = "bubblewrap" if settings.sandbox and not no_sandbox() else "none"
-    base = Result(submission.name, submission.file, FAULT, settings.lesson, sandbox=used)
+    box = box_of(settings)
+    base = Result(submission.name, submission.file, FAULT, settings.lesson, sandbox=box)
     try:
         base = blank(base, officials().get(settings.lesson or ""))
         result = graded(submission, settings, base)
@@ -112,7 +113,7 @@ def examine(work: Work, settings: Settings) -> None:
     """Fill in the verdicts, with another process after each early end."""
     deadline = time.monotonic() + work.seconds
     for _ in range(STARTS):
-        box = make_box(settings.limits, settings.sandbox and not no_sandbox(), settings.secrets)
+        box = make_box(settings.limits, settings.sandbox, settings.secrets)
         work.at = None
         try:
             with Kernel(box, settings.limits, deadline) as kernel:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from utils.grade_notebook import officials
 from utils.grade_one import time_for
-from utils.grade_records import FAULT, Result, Settings, Submission, as_json, result_from
+from utils.grade_records import FAULT, Result, Settings, Submission, as_json, box_of, result_from
 from utils.grade_tree import end_tree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,8 +63,8 @@ class Pool:
                 said = f"the worker gave no result in {self.seconds:g} seconds"
             except Exception as error:  # no submission is lost, whatever happens to its worker
                 said = f"the worker was lost ({type(error).__name__})"
-        lost = Result(submission.name, submission.file, FAULT, self.settings.lesson)
-        return replace(lost, detail=said, feedback=(said,))
+        base = Result(submission.name, submission.file, FAULT, self.settings.lesson)
+        return replace(base, sandbox=box_of(self.settings), detail=said, feedback=(said,))
 
     def work(self, submission: Submission) -> bytes:
         """What one worker prints. Its stdin stays open: when this process ends, so does it."""

@@ -39,8 +39,8 @@ class Settings:
     """How a batch is graded.
 
     lesson: the only one wanted, as "01", None for whichever a notebook holds; hidden: the text of
-    the file with hidden cases; sandbox: bubblewrap is to be used; secrets: files and folders that
-    no submission may see.
+    the file with hidden cases; sandbox: bubblewrap is used, and where it fails nothing is run;
+    secrets: files and folders that no submission may see.
     """
 
     lesson: str | None = None
@@ -65,6 +65,11 @@ class Result:
     sandbox: str = "none"
     detail: str = ""
     feedback: tuple[str, ...] = ()
+
+
+def box_of(settings: Settings) -> str:
+    """What stands in the column `sandbox`."""
+    return "bubblewrap" if settings.sandbox else "none"
 
 
 def settings_from(fields: dict[str, Any]) -> Settings:
