@@ -13,6 +13,8 @@ from utils import grade_columns
 from utils.exercise_data import load_exercise
 from utils.grade_pairing import carry, key, picked
 from utils.grade_profile import FOLDER, Column, Profile, Rule, load_profile, profile_from
+from utils.grade_records import FAULT, Result
+from utils.grade_results import sheet
 from utils.grade_tables import ColumnsError, Table, harmless, read_table
 
 GRADES = """\
@@ -157,6 +159,21 @@ def test_a_profile_of_ones_own(carry_over, tmp_path):
         ["jroe", "10,9", "2,0", "'=1+1", ""],
         ["nnone", "0,0", "0,0", "-", ""],
     ]
+
+
+def test_the_table_that_the_grader_writes_is_understood(carry_over, tmp_path):
+    results = [
+        Result("=ann", "=ann.ipynb", "ok", "01", {"1.1": 2, "1.10": 1}, 3, 11, 1.5, "none", "=x"),
+        Result("bob", "bob, b.ipynb", FAULT, None, {}, 0, None, 0.0, "none", "lost, again"),
+        Result("cy", "cy.ipynb", "empty", "01", {}, 0, 11),
+    ]
+    text = '[[match]]\ngrades = "name"\nroster = "login"\n[[column]]\nname = "n"\n'
+    text = 'hold = ["grader error"]\n' + text + 'roster = "login"\n[[column]]\nname = "t"\n'
+    (tmp_path / "own.toml").write_text(text + 'points = "total"\n')
+    roster = "login,x\n=ann,1\nbob,2\ncy,3\n"
+    assert carry_over(sheet(results), roster, "--profile", str(tmp_path / "own.toml")) == 0
+    assert lines_of(tmp_path / "out.csv") == [["n", "t"], ["=ann", "3.00"], ["cy", "0.00"]]
+    assert [row[0] for row in lines_of(tmp_path / "out.held.csv")] == ["name", "bob"]
 
 
 def test_without_a_roster_the_names_of_the_grades_serve(carry_over, tmp_path):

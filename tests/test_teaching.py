@@ -139,7 +139,7 @@ def rows_of(table: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("session", PLANS, ids=lambda session: session["title"])
 def test_a_plan_adds_up_to_the_minutes_of_its_room(session):
-    text = sections(teaching.plan_values(ROOT)[session["plan"]], "####")[session["title"]]
+    text = sections(teaching.plan_values(ROOT)[session["plan"]], "###")[session["title"]]
     rows, at = rows_of(text), 0
     for begin, minutes, _, _ in rows:
         hours, rest = begin.split(":")
@@ -156,7 +156,7 @@ def test_a_plan_adds_up_to_the_minutes_of_its_room(session):
 @pytest.mark.parametrize("session", [s for s in PLANS if "lesson" in s], ids=lambda s: s["lesson"])
 def test_a_week_leaves_no_exercise_out(session):
     lesson = next(lesson for lesson in LESSONS if lesson.number == session["lesson"])
-    text = sections(teaching.plan_values(ROOT)["weeks"], "####")[session["title"]]
+    text = sections(teaching.plan_values(ROOT)["weeks"], "###")[session["title"]]
     home = re.findall(r"\d\.\d", text.split("At home after:")[1].split("\n")[0])
     room = [id for row in rows_of(text) for id in row[3].split(", ") if id]
     assert sorted(home + room) == [exercise.id for exercise in lesson.exercises]

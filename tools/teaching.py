@@ -219,7 +219,7 @@ def session_text(session: dict, exercises: dict[str, Exercise]) -> str:
     if at < session["room"]:
         body.append((clock(at), f"{session['room'] - at:g}", session["rest"], ""))
     table = grid(("from", "minutes", "what", "exercises"), body)
-    return f"#### {session['title']}\n\n{home(session, exercises, done)}{table}\n"
+    return f"### {session['title']}\n\n{home(session, exercises, done)}{table}\n"
 
 
 def home(session: dict, exercises: dict[str, Exercise], done: list[str]) -> str:
