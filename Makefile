@@ -1,7 +1,6 @@
 # The commands of the course. Each sets up what it needs; `make` alone lists them.
 PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
-FIRST = notebooks/00_start_here.ipynb
 .DEFAULT_GOAL := help
 .PHONY: help setup scale models lab run sweep build bench grade nbgrader test e2e clean
 
@@ -19,8 +18,7 @@ models: setup ## fetch the two models unless they are there
 	@$(VENV_PYTHON) -m utils.models
 
 lab: models ## open JupyterLab at the first lesson
-	@if [ -f $(FIRST) ]; then page=$(FIRST); else page=notebooks; fi; \
-	$(VENV_PYTHON) -m jupyterlab $$page $(ARGS)
+	@$(VENV_PYTHON) -m utils.lab $(ARGS)
 
 run: models ## run the measured experiment; ARGS="--quick" for a short one
 	@$(VENV_PYTHON) -m utils.experiment $(ARGS)

@@ -64,7 +64,7 @@ def pack(root: Path, out: Path) -> int:
         for path in files:
             entry = zipfile.ZipInfo(f"{NAME}/{path.as_posix()}", DATE)
             entry.create_system = 3  # Unix, wherever it is packed
-            runs = path.parts[0] == ".ci"
+            runs = path.parts[0] == ".ci" or path.name == "postBuild"
             entry.external_attr = (0o755 if runs else 0o644) << 16
             archive.writestr(entry, (root / path).read_bytes(), zipfile.ZIP_DEFLATED, 9)
     part.replace(out)
