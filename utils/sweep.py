@@ -24,6 +24,7 @@ from utils.sweep_task import LOG, Done, Task, finished, keep, make_tasks, work
 
 OUT = DATA.parent / "results" / "sweep"
 SUMMARY = "summary.json"
+WIDE = 160  # columns where there is no terminal
 
 
 @dataclass
@@ -168,7 +169,7 @@ def sweep(given: argparse.Namespace, work: Work = work, say=print) -> Book:
 def main(arguments: list[str] | None = None, work: Work = work) -> int:
     """Run the sweep: 0 when all tasks are done, 1 when some are not, 130 after Ctrl-C."""
     given = parse(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -183,7 +184,7 @@ def main(arguments: list[str] | None = None, work: Work = work) -> int:
         print(f"\nStopped. Finished tasks are kept; {again}.", file=sys.stderr)
         return 130
     found = book.summary()
-    console.print(table(found["rows"], f"{len(book.done)} of {len(book.tasks)} tasks"), width=190)
+    console.print(table(found["rows"], f"{len(book.done)} of {len(book.tasks)} tasks"))
     for task in book.left():
         log = book.out / task.name / LOG
         say(f"{task.name} failed {len(book.failed[task.name])} times; its log: {log}")

@@ -112,8 +112,8 @@ def _connected(address: str | None):
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         where = f"No Ray cluster answers at {address}" if address else "Ray could not start here"
         raise SweepError(
-            f"{where} ({reason}); start one with: ray start --head, and give its address, or give "
-            "--local to do without"
+            f"{where} ({reason}); start one with: ray start --head, and give its address (set "
+            "RAY_AUTH_MODE=token if it asks for Ray's token), or give --local to do without"
         ) from error
     return ray
 
