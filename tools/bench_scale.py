@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -59,6 +60,8 @@ def timed_training(groups: Sequence[Group], settings: Settings) -> tuple[float, 
         folder / "adapter",
         lambda step: stamps.append(time.perf_counter()),
     )
+    if parallel.is_main():
+        shutil.rmtree(folder, ignore_errors=True)
     seconds = statistics.median(b - a for a, b in zip(stamps, stamps[1:], strict=False))
     return sum(sizes) / len(sizes) * settings.batch_size, seconds
 
