@@ -97,6 +97,9 @@ def test_resume_after_ctrl_c_grades_nothing_twice(tmp_path, monkeypatch, capsys)
     def interrupted(self: Pool, submission: Submission) -> Result:
         counted.append(submission.name)
         if len(counted) == 2:
+            until = time.monotonic() + 60
+            while "ada" not in (tmp_path / "grades.csv.journal").read_text("utf-8"):
+                assert time.monotonic() < until
             raise KeyboardInterrupt
         return real(self, submission)
 
@@ -118,7 +121,7 @@ def test_resume_after_ctrl_c_grades_nothing_twice(tmp_path, monkeypatch, capsys)
 def test_a_worker_that_is_lost_is_replaced_once(tmp_path, monkeypatch):
     lost = iter([b"", b'{"odd": 1}', json.dumps(vars(Result("ada", "a", "ok"))).encode()])
     monkeypatch.setattr(Pool, "work", lambda self, submission: next(lost))
-    with Pool(Settings(), 1) as pool:
+    with Pool(Settings(), 1, tmp_path) as pool:
         first = pool.grade(Submission("ada", "a"))
         second = pool.grade(Submission("ada", "a")) if first.status == "grader error" else first
     assert (first.status, first.detail) == ("grader error", "the worker was lost (KeyError)")
@@ -133,22 +136,30 @@ def test_a_worker_without_end_is_ended():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_when_the_grader_is_killed_its_workers_end_too(tmp_path):
-    loop = make.submission(make.answers(), "while True: pass")
-    write(tmp_path / "in", ada=loop)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT] if sys.platform != "win32" else [])
+def test_when_the_grader_is_ended_its_workers_end_too(tmp_path, how):
+    write(tmp_path / "in", ada=make.submission(make.answers(), "while True: pass"))
+    (tmp_path / "tmp").mkdir()
     command = [sys.executable, "-m", "utils.grade", str(tmp_path / "in"), "--out"]
     process = subprocess.Popen(
-        [*command, str(tmp_path / "g.csv")], cwd=ROOT, stderr=subprocess.DEVNULL
+        [*command, str(tmp_path / "g.csv")],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     until = time.monotonic() + 60
     below: list[psutil.Process] = []
     while len(below) < 2 and time.monotonic() < until:
         time.sleep(0.1)
         below = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    os.kill(process.pid, how)
+    status = process.wait(60)
     _, alive = psutil.wait_procs(below, timeout=30)
     assert len(below) >= 2 and alive == []
+    if how == signal.SIGINT:
+        assert status == grade.STOPPED and rows(tmp_path / "g.csv") == []
+        assert list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         settings, jobs = settings_of(options), options.jobs or os.cpu_count() or 1
-        with tempfile.TemporaryDirectory(prefix="form-and-facts-zip-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="form-and-facts-class-") as scratch:
             stems = tuple(path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
-            found = find(options.submissions, Path(scratch), stems)
+            found = find(options.submissions, folder(scratch, "zip"), stems)
             if not found:
                 raise SubmissionsError(f"{options.submissions} holds no submission")
-            return grade(found, settings, jobs, options)
+            with Pool(settings, jobs, folder(scratch, "work")) as pool:
+                return grade(found, settings, pool, options)
     except (SubmissionsError, ExerciseError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -99,8 +100,15 @@ def warning(reason: str) -> str:
     return " ".join(filter(None, (f"WARNING: no sandbox: {reason}.", NOT_GUARDED, system)))
 
 
+def folder(place: str, name: str) -> Path:
+    """A new folder in another."""
+    path = Path(place) / name
+    path.mkdir()
+    return path
+
+
 def grade(
-    found: list[Submission], settings: Settings, jobs: int, options: argparse.Namespace
+    found: list[Submission], settings: Settings, pool: Pool, options: argparse.Namespace
 ) -> int:
     """Grade what the journal does not know yet, then write all that is known."""
     out = options.out
@@ -110,14 +118,14 @@ def grade(
     if results:
         print(f"{len(results)} of {len(found)} are graded already.", file=sys.stderr)
     stopped = False
-    with Pool(settings, jobs) as pool:
-        try:
-            for one, result in pool.results([one for one in found if one not in results]):
-                results[one] = result
-                journal.add(keys[one], result)
-                print(told(result, len(results), len(found)), file=sys.stderr, flush=True)
-        except KeyboardInterrupt:
-            stopped = True
+    try:
+        for one, result in pool.results([one for one in found if one not in results]):
+            results[one] = result
+            journal.add(keys[one], result)
+            print(told(result, len(results), len(found)), file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        stopped = True
+        pool.close()
     if options.feedback:
         write_feedback(options.feedback, results.values())
     write(out, sheet(results.values(), not options.no_seconds))

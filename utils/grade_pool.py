@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -23,10 +24,15 @@ TRIES = 2  # a worker that was lost is replaced once
 
 
 class Pool:
-    """Workers, at most `jobs` at a time. Leave it by its with statement, which ends them all."""
+    """Workers, at most `jobs` at a time. Leave it by its with statement, which ends them all.
 
-    def __init__(self, settings: Settings, jobs: int) -> None:
+    scratch: where they keep their folders; what one that is ended leaves there is the caller's
+    to remove.
+    """
+
+    def __init__(self, settings: Settings, jobs: int, scratch: Path) -> None:
         self.settings = settings
+        self.env = {**os.environ, "TMPDIR": str(scratch)}
         self.threads = ThreadPoolExecutor(max_workers=jobs)
         self.running: set[int] = set()
         self.lock, self.closed = threading.Lock(), False
@@ -37,6 +43,10 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers; what they were at is lost."""
         with self.lock:
             self.closed = True
             for pid in self.running:
@@ -71,7 +81,7 @@ class Pool:
         command = [sys.executable, "-m", "utils.grade_worker"]
         request = {"submission": as_json(submission), "settings": as_json(self.settings)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        worker = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+        worker = subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True, **pipes)
         with self.lock:
             self.running.add(worker.pid)
         try:
