@@ -8,6 +8,7 @@ never by their id or place.
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import json
 import re
@@ -70,41 +71,26 @@ def officials(notebooks: Path = NOTEBOOKS, folder: Path = FOLDER) -> dict[str, O
 
 def official(lesson: Lesson, cells: list[dict]) -> Official:
     """A lesson with the code cells of its notebook; without them the cases give the names."""
-    marked = {c["metadata"].get("exercise"): source_of(c) for c in cells}
+    answers = {cell["metadata"].get("exercise"): source_of(cell) for cell in cells}
     names = {}
     for exercise in lesson.exercises:
-        used = names_of("\n".join([exercise.expr, *(case.expr for case in exercise.cases)]))
-        bound = names_of(marked.get(exercise.id, ""), ast.Store)
-        names[exercise.id] = tuple(sorted(used & bound if bound else used))
-    others = {source_of(c): c for c in cells if not c["metadata"].get("exercise")}
+        used = set(case_names((exercise,)))
+        bound = {n for part in make_parts([Cell(answers.get(exercise.id, ""))]) for n in part.binds}
+        names[exercise.id] = tuple(sorted(used & bound or used))
+    others = {source_of(cell): cell for cell in cells if not cell["metadata"].get("exercise")}
     slow = {source for source, c in others.items() if "slow" in c["metadata"].get("tags", [])}
-    statements = [node for source in others for node in tree(source).body]
+    statements = [node for source in others for node in statements_of(source)]
     kinds = (ast.Import, ast.ImportFrom)
     imports = tuple(ast.unparse(node) for node in statements if isinstance(node, kinds))
     return Official(lesson, names, frozenset(others), frozenset(slow), imports)
 
 
-def tree(source: str) -> ast.Module:
-    """The tree of the course's own code, magics left out; empty where it has none."""
+def statements_of(source: str) -> list[ast.stmt]:
+    """The statements of the course's own code, magics left out; none where it is not Python."""
     try:
-        return ast.parse(re.sub(r"(?m)^[%!].*$", "", source))
+        return ast.parse(re.sub(r"(?m)^[%!].*$", "", source)).body
     except SyntaxError:
-        return ast.Module([], [])
-
-
-def names_of(source: str, kind: type = ast.Load) -> set[str]:
-    """The names that a source reads, or with ast.Store those that it binds at its top level."""
-    nodes = list(ast.walk(tree(source))) if kind is ast.Load else tree(source).body
-    found = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    inner = [n for node in nodes for n in ([node] if kind is ast.Load else targets(node))]
-    return found | {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, kind)}
-
-
-def targets(node: ast.stmt) -> list[ast.expr]:
-    """What an assignment assigns to."""
-    if isinstance(node, ast.Assign):
-        return [n for target in node.targets for n in ast.walk(target)]
-    return [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
+        return []
 
 
 def case_names(exercises: tuple[Exercise, ...]) -> list[str]:
@@ -112,7 +98,7 @@ def case_names(exercises: tuple[Exercise, ...]) -> list[str]:
     cases = [case for exercise in exercises for case in exercise.cases]
     texts = [f"{case.setup}\n{case.expr}" for case in cases]
     parts = make_parts([Cell(text) for text in [*texts, *(e.expr for e in exercises)]])
-    return sorted({name for part in parts for name in part.reads | part.later})
+    return sorted({name for p in parts for name in p.reads | p.later} - set(dir(builtins)))
 
 
 def read_notebook(data: bytes) -> list[dict]:
