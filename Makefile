@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup scale models lab run sweep build bench grade nbgrader test e2e clean
+.PHONY: help setup scale models lab run sweep build bench grade nbgrader zip bundle site sphinx test e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -13,6 +13,10 @@ setup:
 scale: setup
 	@$(VENV_PYTHON) -m pip install -q --no-input --disable-pip-version-check -c requirements.txt \
 	-r requirements-scale.txt || echo "Ray is not installed: sweeps run with --local only."
+
+sphinx: setup
+	@$(VENV_PYTHON) -m pip install -q --no-input --disable-pip-version-check -c requirements.txt \
+	-r requirements-site.txt || echo "Sphinx is not installed: make site cannot work."
 
 models: setup ## fetch the two models unless they are there
 	@$(VENV_PYTHON) -m utils.models
@@ -44,7 +48,10 @@ zip: ## pack the course into build/form-and-facts.zip, for Colab
 bundle: setup ## one folder that installs without a network; ARGS="--out FOLDER"
 	@$(VENV_PYTHON) tools/bundle.py $(ARGS)
 
-test: scale ## check the style, then run all tests
+site: sphinx ## the executed lessons and the documents as pages, in build/site
+	@$(VENV_PYTHON) tools/make_site.py $(ARGS)
+
+test: scale sphinx ## check the style, then run all tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 

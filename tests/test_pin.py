@@ -32,6 +32,7 @@ def made_up(tmp_path, monkeypatch):
     monkeypatch.setattr(pin, "PYPROJECT", tmp_path / "pyproject.toml")
     monkeypatch.setattr(pin, "REQUIREMENTS", tmp_path / "requirements.txt")
     monkeypatch.setattr(pin, "SCALE", tmp_path / "requirements-scale.txt")
+    monkeypatch.setattr(pin, "SITE", tmp_path / "requirements-site.txt")
     pin.PYPROJECT.write_text(PROJECT + DEV)
     return pin.REQUIREMENTS
 
@@ -81,6 +82,17 @@ def test_what_the_extra_scale_needs_beyond_is_a_file_of_its_own(made_up, capsys)
     assert "wire==6.5 is listed, and 6.6 is installed" in capsys.readouterr().err
     assert pin.main([], HERE.get) == 1
     assert "cluster is not installed" in capsys.readouterr().err
+    assert not pin.SITE.exists()
+
+
+def test_each_extra_has_a_file_of_its_own(made_up):
+    here = HERE | {"cluster": ("5.5", ["wire"]), "pages": ("7.7", ["wire"]), "wire": ("6.6", [])}
+    pin.PYPROJECT.write_text(PROJECT + DEV + "scale = ['cluster>=5']\nsite = ['pages>=7']\n")
+    assert pin.main([], here.get) == 0
+    assert pin.read(pin.SCALE.read_text()) == {"cluster": "5.5", "wire": "6.6"}
+    assert pin.read(pin.SITE.read_text()) == {"pages": "7.7", "wire": "6.6"}
+    assert pin.SITE.read_text().startswith(pin.SITE_HEADER)
+    assert pin.main([], (here | {"pages": ("6.7", [])}).get) == 1
 
 
 @pytest.mark.parametrize(
@@ -116,9 +128,10 @@ def test_the_committed_pins_lie_in_the_ranges_of_pyproject():
     pins = pin.read(pin.REQUIREMENTS.read_text(encoding="utf-8"))
     project = pin.PYPROJECT.read_text(encoding="utf-8")
     assert pin.outside(pin.wanted(project), pins) == []
-    more = pin.read(pin.SCALE.read_text(encoding="utf-8"))
-    assert not pins.keys() & more.keys() and "ray" in more
-    assert pin.outside(pin.wanted(project, "scale"), pins | more) == []
+    for extra, path, name in (("scale", pin.SCALE, "ray"), ("site", pin.SITE, "sphinx")):
+        more = pin.read(path.read_text(encoding="utf-8"))
+        assert not pins.keys() & more.keys() and name in more
+        assert pin.outside(pin.wanted(project, extra), pins | more) == []
     assert pins["torch"] == "2.13.0"
 
 
@@ -126,16 +139,20 @@ def test_the_committed_file_is_as_this_tool_writes_it():
     text = pin.REQUIREMENTS.read_text(encoding="utf-8")
     pins = pin.read(text)
     assert text == pin.write(pins)
-    more = pin.SCALE.read_text(encoding="utf-8")
-    assert more == pin.write(pin.read(more), pin.SCALE_HEADER)
+    for path, header in ((pin.SCALE, pin.SCALE_HEADER), (pin.SITE, pin.SITE_HEADER)):
+        more = path.read_text(encoding="utf-8")
+        assert more == pin.write(pin.read(more), header)
     assert not [name for name in pins if pin.NEVER.match(name)]
     assert not [version for version in pins.values() if "+" in version]
 
 
+DATED = ("furo", "packaging")  # their versions are years
+
+
 def test_each_range_has_a_lower_bound_and_an_upper_one():
-    for need in pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8"), "scale"):
+    for need in pin.wanted(pin.PYPROJECT.read_text(encoding="utf-8"), "scale", "site"):
         operators = {part.operator for part in need.specifier}
-        assert operators == ({">="} if need.name == "packaging" else {">=", "<"}), need.name
+        assert operators == ({">="} if need.name in DATED else {">=", "<"}), need.name
 
 
 def test_what_the_code_imports_is_declared():

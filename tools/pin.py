@@ -1,7 +1,7 @@
 """Write requirements.txt: the exact version of every package that the course needs, here and now.
 
-requirements-scale.txt holds what the extra `scale` needs beyond that.
-`python tools/pin.py` writes both files from the environment it runs in; `--check` compares only.
+requirements-scale.txt and requirements-site.txt hold what the extras `scale` and `site` need beyond
+that. `python tools/pin.py` writes all from the environment it runs in; `--check` compares only.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = ROOT / "pyproject.toml"
 REQUIREMENTS = ROOT / "requirements.txt"
 SCALE = ROOT / "requirements-scale.txt"
+SITE = ROOT / "requirements-site.txt"
 NEVER = re.compile(r"(nvidia|cuda|(pytorch-)?triton)(-|$)")  # they come with a build of torch
 HEADER = """\
 # Made by `python tools/pin.py` from pyproject.toml; not to be edited.
@@ -33,6 +34,11 @@ SCALE_HEADER = """\
 # Made by `python tools/pin.py` from the extra `scale` of pyproject.toml; not to be edited.
 # What sweeps with Ray need beyond requirements.txt. `make test` installs it, `make run` does not:
 # python -m pip install -c requirements.txt -r requirements-scale.txt
+"""
+SITE_HEADER = """\
+# Made by `python tools/pin.py` from the extra `site` of pyproject.toml; not to be edited.
+# What `make site` needs beyond requirements.txt; it installs it, and so does `make test`:
+# python -m pip install -c requirements.txt -r requirements-site.txt
 """
 
 Installed = tuple[str, list[str]]  # version, and requirements as in the package's metadata
@@ -128,18 +134,26 @@ def differences(text: str, pins: dict[str, str], header: str = HEADER) -> list[s
     return faults
 
 
+def beyond(pyproject: str, extra: str, pins: dict[str, str], lookup: Lookup) -> dict[str, str]:
+    """What an extra needs besides the pins of all. Raises PinError."""
+    found = closure(wanted(pyproject, extra), lookup, f"make {extra}")
+    return {name: pin for name, pin in found.items() if name not in pins}
+
+
 def main(arguments: list[str], lookup: Lookup = installed) -> int:
     """Write the pins, or with --check compare them: 0 when all is well, else 1 and the reasons."""
     text = PYPROJECT.read_text(encoding="utf-8")
     try:
         pins = closure(wanted(text), lookup)
-        both = closure(wanted(text, "scale"), lookup, "make scale")
+        extras = {name: beyond(text, name, pins, lookup) for name in ("scale", "site")}
     except PinError as error:
         print(error, file=sys.stderr)
         return 1
-    faults = outside(wanted(text, "scale"), both)
-    more = {name: pin for name, pin in both.items() if name not in pins}
-    files = [(REQUIREMENTS, pins, HEADER)] + ([(SCALE, more, SCALE_HEADER)] if more else [])
+    every = {**extras["scale"], **extras["site"], **pins}
+    faults = outside(wanted(text, *extras), every)
+    headers = {"scale": (SCALE, SCALE_HEADER), "site": (SITE, SITE_HEADER)}
+    files = [(REQUIREMENTS, pins, HEADER)]
+    files += [(path, extras[n], header) for n, (path, header) in headers.items() if extras[n]]
     if "--check" in arguments:
         for path, wants, header in files:
             there = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -151,7 +165,7 @@ def main(arguments: list[str], lookup: Lookup = installed) -> int:
     if "--check" not in arguments:
         for path, wants, header in files:
             path.write_text(write(wants, header), encoding="utf-8")
-    print(f"{len(both)} packages pinned")
+    print(f"{len(every)} packages pinned")
     return 0
 
 
