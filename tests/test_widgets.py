@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from utils import widget_ask, widget_panel, widgets
 from utils.retrieve import Hit
-from utils.widget_html import Table, badge, bar, seen
+from utils.widget_html import Table, badge, bar, brief, seen
 from widget_parts import CARD, HOSTILE, KNOWN, TOWN, Reader, arm, ask, body, column
 
 
@@ -38,6 +38,12 @@ def test_what_cannot_be_seen_is_marked(hidden):
 def test_the_plain_table_is_aligned():
     table = Table("Title", ("", "wide name"), (("a", badge("right", True)), ("long one", "x\ny")))
     assert table.text() == "Title\n          wide name\na         ✓ right\nlong one  x y"
+
+
+def test_a_long_answer_is_one_paragraph_cut_short():
+    assert brief("a\n\n\n b\t c ") == "a b c"
+    assert brief(" \n ") == "(nothing)"
+    assert brief("x" * 400) == "x" * 400 and brief("y" * 401) == "y" * 398 + " …"
 
 
 def test_bars_stay_inside():

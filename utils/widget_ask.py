@@ -9,7 +9,7 @@ from typing import Any
 from utils.data import Question
 from utils.rag import Answer, answer_all, find_passages
 from utils.runner import CARD_TOKENS, PROSE_TOKENS
-from utils.widget_html import Table, badge
+from utils.widget_html import Table, badge, brief
 from utils.widget_panel import Panel
 
 MOST = 1000  # characters of a question
@@ -84,6 +84,7 @@ class Ask(Panel):
         every = max(1, len(self.known) // SUGGESTED)
         self._typing = widgets.Combobox(
             description="Question",
+            tooltip="A question for all models",
             placeholder="Type a question, then press Enter",
             options=[q.question for q in list(self.known.values())[::every]],
             value=self.first,
@@ -94,7 +95,11 @@ class Ask(Panel):
             description="Ask", tooltip="Ask all models this question", button_style="primary"
         )
         self._bar = widgets.IntProgress(
-            description="Answers", min=0, max=len(self.arms), layout=widgets.Layout(width="20em")
+            description="Answers",
+            tooltip="Answers so far",
+            min=0,
+            max=len(self.arms),
+            layout=widgets.Layout(width="20em"),
         )
         button.on_click(lambda _: self._clicked())
         self._typing.on_msg(lambda _, content, buffers: self._typed(content))
@@ -141,7 +146,7 @@ class Ask(Panel):
             ]
             used = badge("used by " + ", ".join(users), True) if users else ""
             right = badge("holds the answer", True) if id == self.question.source else ""
-            rows.append((id, passage.title, passage.text, used, right))
+            rows.append((id, passage.title, brief(passage.text), used, right))
         header = ("id", "title", "passage", "named as source", "right one")
         return Table("Passages in the prompt of the arms that read", header, tuple(rows))
 
@@ -151,7 +156,7 @@ def _key(text: str) -> str:
 
 
 def _text(answer: Answer):
-    return answer.completion.text or "(nothing)"
+    return brief(answer.completion.text)
 
 
 def _form(answer: Answer):

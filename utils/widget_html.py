@@ -27,8 +27,9 @@ WHOLE = (
 )
 CELL = (
     f"text-align: left; vertical-align: top; padding: 0.3em 0.6em; border-bottom: {LINE}; "
-    "overflow-wrap: anywhere; white-space: pre-wrap"
+    "white-space: pre-wrap; overflow-wrap: "
 )
+BREAKS = {"td": "anywhere", "th": "break-word"}  # the name of a row is not cut into letters
 TITLE = "text-align: left; font-weight: bold; padding: 0.3em 0; caption-side: top; color: inherit"
 BADGE = "border: 2px solid {}; border-radius: 4px; padding: 0 0.4em; white-space: nowrap"
 SIGNS = {
@@ -74,6 +75,12 @@ def seen(text: object) -> str:
     return UNSEEN.sub("\ufffd", str(text))
 
 
+def brief(text: str, most: int = 400) -> str:
+    """What a model or a document says, in one paragraph and cut to `most` characters."""
+    text = " ".join(text.split()) or "(nothing)"
+    return text if len(text) <= most else text[: most - 2] + " \u2026"
+
+
 def plain(cell: Cell) -> str:
     """A cell as one line of plain text."""
     text = cell.striptags() if isinstance(cell, Markup) else seen(cell)
@@ -108,7 +115,7 @@ def _row(cells: Sequence[Cell]) -> Markup:
 def _cell(tag: str, scope: str | None, cell: Cell) -> Markup:
     inner = cell if isinstance(cell, Markup) else escape(seen(cell))
     scoped = Markup(' scope="{}"').format(scope) if scope else Markup()
-    return Markup('<{0}{1} style="{2}">{3}</{0}>').format(tag, scoped, CELL, inner)
+    return Markup('<{0}{1} style="{2}">{3}</{0}>').format(tag, scoped, CELL + BREAKS[tag], inner)
 
 
 def _join(parts) -> Markup:

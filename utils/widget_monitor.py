@@ -13,7 +13,7 @@ from utils.card import is_card
 from utils.generate import generate
 from utils.plots import FORM
 from utils.prompts import closed_book, render
-from utils.widget_html import Table, badge
+from utils.widget_html import Table, badge, brief
 from utils.widget_panel import Panel
 
 if TYPE_CHECKING:
@@ -67,18 +67,22 @@ class TrainingMonitor(Panel):
         self._draw()
 
     def tables(self) -> list[Table]:
-        """The samples, a row for each step and question; then the loss where it was sampled."""
+        """The samples; then the loss at some of the steps, in place of the curve."""
+        return [*self.now(), self._loss_table()]
+
+    def now(self) -> list[Table]:
+        """The samples, a row for each step and question."""
         rows = [
-            (str(s.step), question, text or "(nothing)", _badge(text))
+            (str(s.step), question, brief(text), _badge(text))
             for s in self.samples
             for question, text in zip(self.questions, s.texts, strict=True)
         ]
-        answers = Table(
+        table = Table(
             "Answers while the model trains" if rows else "No answer has been sampled yet.",
             ("after step", "question", "answer", "form"),
             tuple(rows),
         )
-        return [answers, self._loss_table()]
+        return [table]
 
     def picture(self) -> Markup:
         """The loss curve."""

@@ -89,9 +89,11 @@ class Predict(Panel):
                     f"Write your guess in the cell of exercise {self.exercise}, then run it."
                 )
             return []
-        limits = {"min": self.low, "max": self.high, "description": "I expect"}
+        named = {"description": "I expect", "tooltip": self.what}
+        limits = {**named, "min": self.low, "max": self.high}
+        limits["layout"] = widgets.Layout(width="30em", max_width="100%")
         if self.options:
-            entry = widgets.Dropdown(description="I expect", options=self.options)
+            entry = widgets.Dropdown(**named, options=self.options)
         elif isinstance(self.low, int) and isinstance(self.high, int) and self.high > 1:
             entry = widgets.IntSlider(**limits, value=(self.low + self.high) // 2)
         else:

@@ -2,6 +2,8 @@
 
 Each is shown with `.show()`, or as the last line of a cell. Without a front end, or with
 FORM_AND_FACTS_HEADLESS=1, each is a plain table: no ipywidgets, no messages, no threads.
+A limit of ipywidgets: a slider works with the arrow keys and its label stands beside it, but a
+screen reader is not told that the two belong together.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from collections.abc import Sequence
 
 from utils.data import Question
 from utils.plots import CURVES
+from utils.prompts import titled
 from utils.reference import reference
 from utils.report import percent
 from utils.retrieve import METHODS, Hit
 from utils.widget_ask import Ask, four_arms
-from utils.widget_html import Table, badge, bar
+from utils.widget_html import Table, badge, bar, brief
 from utils.widget_monitor import TrainingMonitor
 from utils.widget_panel import Panel, live
 from utils.widget_predict import Predict
@@ -66,7 +69,7 @@ class RetrievalExplorer(Panel):
                 str(rank),
                 hit.passage.id,
                 bar(hit.score / best if best > 0 else 0.0, f"{hit.score:.3f}"),
-                _shortened(f"{hit.passage.title}: {hit.passage.text}".removeprefix(": ")),
+                brief(titled(hit.passage), CUT),
                 badge("right passage", True) if hit.passage.id == source else "",
             )
             for rank, hit in enumerate(hits[: self.k], 1)
@@ -87,6 +90,8 @@ class RetrievalExplorer(Panel):
         wide = widgets.Layout(width="auto", max_width="60em")
         text = widgets.Combobox(
             description="Question",
+            tooltip="A question to search for",
+            placeholder="Type a question, then press Enter",
             value=self.text,
             options=list(self.known)[:100],
             ensure_option=False,
@@ -94,9 +99,20 @@ class RetrievalExplorer(Panel):
             layout=wide,
         )
         most = min(MOST_SHOWN, len(self.retriever.passages))
-        k = widgets.IntSlider(description="k passages", value=min(self.k, most), min=1, max=most)
+        k = widgets.IntSlider(
+            description="k passages",
+            tooltip="How many passages are shown",
+            value=min(self.k, most),
+            min=1,
+            max=most,
+            layout=widgets.Layout(width="auto", max_width="40em"),
+        )
         method = widgets.RadioButtons(
-            description="Search", options=METHODS, value=self.method, orientation="horizontal"
+            description="Search",
+            tooltip="By meaning, by words, or by both",
+            options=METHODS,
+            value=self.method,
+            orientation="horizontal",
         )
         for control in (text, k, method):
             control.observe(lambda _: self.work(lambda: self._read(text, k, method)), "value")
@@ -146,6 +162,7 @@ class DoseSlider(Panel):
             return []
         slider = widgets.SelectionSlider(
             description="Passes",
+            tooltip="Passes over the facts",
             options=self.doses,
             value=self.passes,
             layout=widgets.Layout(width="auto", max_width="40em"),
@@ -155,12 +172,14 @@ class DoseSlider(Panel):
 
     def _move(self, passes: int) -> None:
         self.passes = passes
+        told = [
+            f"{label} {r['k']} of {r['n']}"
+            for variant, label in KINDS.items()
+            for r in self._of(passes, variant)
+        ]
+        self.note = f"Right after {passes} passes: {', '.join(told)}."
         self.paint()
 
 
 def _percents(rates: Sequence[dict]) -> str:
     return ", ".join(percent(r) for r in rates) or "\u2013"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= CUT else text[: CUT - 2] + " \u2026"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 import pytest
 
 from . import lab as labs
 
-# JupyterLab's own, when a kernel is restarted while its debugger is being asked.
-NOT_OURS = "Could not restore the debugger state"
+# JupyterLab's own, when a kernel is restarted while JupyterLab waits for an answer of it.
+NOT_OURS = ("Could not restore the debugger state", "Canceled future for ")
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +43,25 @@ def browser(tmp_path_factory):
 @pytest.fixture
 def page(browser):
     """A page, whose complaints are in `page.complaints`."""
+    with watched(browser) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def long_page(browser):
+    """A page for all tests of a file."""
+    with watched(browser) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def watched(browser):
+    """A new page that keeps what its console and its pages complain of."""
     page = browser.new_page()
     page.complaints = []
 
     def note(kind: str, text: str) -> None:
-        if kind == "error" and NOT_OURS not in text:
+        if kind == "error" and not any(known in text for known in NOT_OURS):
             page.complaints.append(text)
 
     page.on("console", lambda said: note(said.type, said.text))

@@ -155,10 +155,9 @@ class Notebook:
     def wait_idle(self, timeout: int = LONG) -> None:
         """Wait until no cell is running or waiting to run."""
         page = self.page
-        idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        page.wait_for_selector(idle, timeout=timeout, state="attached")
         page.wait_for_function(
-            "() => ![...document.querySelectorAll('.jp-InputPrompt')]"
+            "() => document.querySelector('#jp-main-statusbar').textContent.includes('| Idle')"
+            " && ![...document.querySelectorAll('.jp-InputPrompt')]"
             ".some(e => e.textContent.includes('[*]'))",
             timeout=timeout,
         )
@@ -168,6 +167,7 @@ class Notebook:
         self.menu("Run", "Run All Cells")
         self.page.wait_for_timeout(500)
         self.wait_idle()
+        assert self.page.get_by_text("[ ]:", exact=True).count() == 0, "some cells did not run"
 
     def restart(self) -> None:
         """Kernel, Restart Kernel, and yes."""

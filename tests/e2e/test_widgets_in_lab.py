@@ -13,20 +13,19 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def written(lab):
-    """The notebook of the widgets, in the folder that the server serves."""
+def opened(lab, long_page):
+    """The notebook of the widgets, run once from top to bottom."""
     pages.write(lab.folder / "widgets.ipynb")
-    return "widgets.ipynb"
+    found = Notebook(long_page, lab, "widgets.ipynb")
+    found.run_all()
+    return found
 
 
 @pytest.fixture
-def notebook(lab, page, written):
-    """The notebook, run once from top to bottom in a new kernel; it may not complain."""
-    found = Notebook(page, lab, written)
-    found.restart()
-    found.run_all()
-    yield found
-    assert page.complaints == []
+def notebook(opened):
+    """The same for each test, which may not make it complain."""
+    yield opened
+    assert opened.page.complaints == []
 
 
 def part(notebook, source: str):
@@ -36,7 +35,10 @@ def part(notebook, source: str):
 
 def has(area, text: str, timeout: int = 20_000) -> None:
     """Wait until an area shows a text."""
-    area.get_by_text(text).first.wait_for(timeout=timeout)
+    try:
+        area.get_by_text(text).first.wait_for(timeout=timeout)
+    except Exception:
+        pytest.fail(f"{text!r} is not in: {area.inner_text()}")
 
 
 def test_ask_answers_side_by_side_and_shows_markup_as_text(notebook):
@@ -141,21 +143,38 @@ def test_the_dose_slider_moves_with_the_keyboard(notebook):
     assert area.locator("tbody tr").count() == 4
 
 
-def test_every_control_has_a_name_and_no_text_is_lost_in_either_theme(notebook):
+NAMES = {
+    "combobox": {"Question": 3},
+    "button": {"Ask": 2, "Keep this guess": 1},
+    "radio": {"dense": 1, "lexical": 1, "hybrid": 1},
+}
+
+
+def test_every_control_has_a_name(notebook):
+    areas = notebook.page.locator(".jp-Cell-outputArea")
+    for role, names in NAMES.items():
+        found = {name: areas.get_by_role(role, name=name).count() for name in names}
+        assert found == names
+    for label in ("k passages", "I expect", "Passes"):  # ipywidgets puts it beside the handle
+        slider = areas.locator(".widget-slider", has_text=label)
+        assert slider.get_by_role("slider").count() == 1
+
+
+def test_both_themes_leave_every_text_readable(notebook):
+    sources = (
+        pages.ASK,
+        "RetrievalExplorer(",
+        "monitor.show()",
+        "guess = Pre",
+        pages.BESIDE,
+        pages.DOSE,
+    )
+    notebook.page.set_viewport_size({"width": 1280, "height": 2400})
     for theme, name in (("JupyterLab Dark", "dark"), ("JupyterLab Light", "light")):
         notebook.theme(theme)
-        for i, source in enumerate(
-            (
-                pages.ASK,
-                "RetrievalExplorer(",
-                "monitor.show()",
-                "guess = Pre",
-                pages.BESIDE,
-                pages.DOSE,
-            )
-        ):
+        for i, source in enumerate(sources):
             notebook.picture(f"widget-{i}-{name}", part(notebook, source))
-    print(notebook.page.locator(".widget-slider, .widget-text, .widget-combobox").all_inner_texts())
+    notebook.page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_the_real_models_answer(notebook):
@@ -168,3 +187,16 @@ def test_the_real_models_answer(notebook):
     notebook.picture("widget-real", area)
     forms = area.locator("table").first.locator("tbody tr").nth(1).locator("td").all_inner_texts()
     assert forms == ["✗ no valid card", "✓ valid card", "✗ no valid card", "✓ valid card"]
+
+
+def test_after_a_restart_and_a_second_run_the_widgets_answer_again(notebook):
+    notebook.restart()
+    notebook.run_all()
+    area = part(notebook, pages.DOSE)
+    area.get_by_role("slider").press("End")
+    has(area, "Right answers after 20 passes")
+    area = part(notebook, pages.ASK)
+    area.locator("input[type=text]").fill("Again?")
+    area.get_by_role("button", name="Ask").click()
+    has(area, "Again? (the right answer is not known here)")
+    assert area.locator(".widget-button").count() == 1
