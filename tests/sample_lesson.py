@@ -83,6 +83,7 @@ hints = ["Think."]
 expr = "answer()"
 want = [1, 2]
 message = "One, then two."
+wrong = [{ error = "TypeError", says = "concatenate list", message = "join a list with a list" }]
 [[exercise]]
 id = "1.5"
 name = "quick"

@@ -266,5 +266,23 @@ def test_several_regions_keep_their_indentation():
     assert lesson.full(source) == "x = 1\ny = 2\nif x:\n    z"
 
 
+def test_a_name_with_its_gap_stands_once_and_is_no_part_of_the_solution():
+    shown = "# one a line\nclaims = {\n    'a': ...,\n}"
+    source = f"{shown}\n### BEGIN SOLUTION\nclaims = {{'a': 1}}\n### END SOLUTION"
+    assert lesson.stripped(source) == shown
+    assert lesson.full(source) == "# one a line\nclaims = {'a': 1}"
+    inside = "def f(x):\n    y = x[..., 0]\n    ### BEGIN SOLUTION\n    1\n    ### END SOLUTION"
+    assert lesson.stripped(inside) == "def f(x):\n    y = x[..., 0]\n    ..."
+    assert lesson.full(inside) == "def f(x):\n    y = x[..., 0]\n    1"
+
+
+def test_one_minute_is_no_minutes(course):
+    root, _ = course
+    path = root / "utils" / "exercises" / "01.toml"
+    path.write_text(TOML.replace("minutes = 5", "minutes = 1"))
+    build.main([], root)
+    assert "*2 points, about 1 minute, difficulty 1 of 3*" in cells(root)[3].source
+
+
 def test_the_committed_notebooks_are_what_the_sources_give():
     assert build.stale(build.ROOT) == []

@@ -8,6 +8,7 @@ import pytest
 
 from sample_lesson import RIGHT, make_notebook, run_cell  # noqa: F401
 from utils import check as course
+from utils import guesses
 from utils.evaluate import evaluate
 
 
@@ -90,6 +91,9 @@ def test_not_attempted(notebook, cell):
         ("flags.pop(9)", ["IndexError: pop index out of range", "beyond the end of the list"]),
         ("import io; io.IOBase().seek(0)", ["error:        UnsupportedOperation"]),
         ("return total", ["NameError: name 'total'", "a name that is misspelt"]),
+        ("return math.pi", ["NameError: name 'math'", "write `import math` in this cell"]),
+        ("return 0.5 ^ 0.5", ["TypeError: unsupported", "a power is written **"]),
+        ("return [1] * flags", ["TypeError: can't multiply", "repeated by a whole number"]),
         ("return share(flags)", ["RecursionError", "ever coming to an end"]),
         ("raise SystemExit(3)", ["SystemExit: 3"]),
         ("raise KeyboardInterrupt", ["error:        KeyboardInterrupt\n"]),
@@ -129,6 +133,22 @@ def test_a_case_that_iterates_over_the_none_of_an_empty_cell(tmp_path, body, unw
 def test_a_call_with_the_wrong_arguments_is_an_error_without_a_line_of_ours(notebook):
     out = notebook("def share():\n    return 1\ncheck('1.1')")
     assert "error:        TypeError: share() takes 0 positional" in out and "your line" not in out
+    assert "likely cause: the function takes other arguments than the exercise says" in out
+    out = notebook("share = 15\ncheck('1.1')")
+    assert "likely cause: this name holds a value, no function: write it with `def`" in out
+
+
+def test_a_none_that_the_check_itself_goes_on_with_is_a_missing_return(tmp_path):
+    namespace = run_cell(tmp_path, "def best(rows):\n    x = rows\n")
+    for expr in ("best([3])[0]", "list(best([3]))", "best([3]) + 1", "best([3]).text"):
+        assert guesses.of_error(evaluate(expr, namespace)) == [guesses.NO_RETURN], expr
+
+
+def test_an_error_is_told_apart_by_its_text(notebook):
+    out = notebook("def answer():\n    return [] + 1\ncheck('1.4')")
+    assert "likely cause: join a list with a list" in out
+    out = notebook("def answer():\n    return {}[[]]\ncheck('1.4')")
+    assert "TypeError: unhashable" in out and "likely cause" not in out
 
 
 def test_a_loop_that_catches_everything_is_left_behind_and_muted(tmp_path):

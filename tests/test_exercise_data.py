@@ -32,7 +32,7 @@ wrong = [
     { value = 0.5, message = "half" },
     { expr = "1 + 1", message = "two" },
     { when = "got > want", message = "too much" },
-    { error = "TypeError", message = "type" },
+    { error = "TypeError", says = "list", message = "type" },
 ]
 [[exercise.case]]
 expr = "share([])"
@@ -100,7 +100,7 @@ def test_a_function_exercise(tmp_path):
         Wrong("half", (0.5,)),
         Wrong("two", expr="1 + 1"),
         Wrong("too much", when="got > want"),
-        Wrong("type", error="TypeError"),
+        Wrong("type", error="TypeError", says="list"),
     )
 
 
@@ -151,6 +151,7 @@ def changed(text: str, old: str, new: str) -> str:
         (FUNCTION, "want_json = '{\"a\": null}'", 'want_json = "{"', "is no JSON value"),
         (FUNCTION, "value = 0.5", 'value = 0.5, when = "1"', "wrong 2: needs exactly one of"),
         (FUNCTION, "value = 0.5, ", "", "case 1, wrong 2: needs exactly one of value"),
+        (FUNCTION, "value = 0.5, ", 'value = 0.5, says = "x", ', "`says` goes with `error` alone"),
         (FUNCTION, '"got > want"', '"got >"', "wrong 4: `when` is not Python"),
         (FUNCTION, "[[exercise.case]]", "[[exercise.cases]]", "unknown: `cases`"),
         (FUNCTION, 'name = "share"', 'name = "share"\nkind = "essay"', "`kind` must be one of"),

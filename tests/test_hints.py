@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from types import SimpleNamespace
 
+import pytest
+
 from sample_lesson import RIGHT, make_notebook  # noqa: F401
 from utils import check as course
 
@@ -19,6 +21,28 @@ def test_predictions_are_noted_and_kept(notebook):
     assert "noted. 1 of 1 point.\n  Your prediction: 0.5. Run on" in out
     course._unsaved.clear()
     assert course.answered("1.2") == 0.5 and course.passed("1.2")
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("60", "that is a percentage: write the share, 0.6"),
+        ("'0.6'", "that is text: write 0.6, without quotes"),
+        ("'70 %'", "that is text: write 0.7, without quotes"),
+        ("'half'", "that is text: write a number, without quotes"),
+        ("True", "True and False are no numbers"),
+    ],
+)
+def test_a_prediction_that_is_not_accepted_says_why(notebook, value, cause):
+    out = notebook(f"my_guess = {value}\ncheck('1.2')")
+    assert out.splitlines()[-1] == f"  likely cause: {cause}"
+
+
+def test_a_none_where_no_function_is_says_what_is_none(notebook):
+    for name, number in (("my_guess", "1.2"), ("decision", "1.3")):
+        out = notebook(f"{name} = None\ncheck('{number}')")
+        assert "not attempted" in out and f"`{name}` is None: put your answer" in out
+        assert "return" not in out
 
 
 def test_choices_get_the_reason_of_what_was_chosen(notebook):

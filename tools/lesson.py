@@ -79,15 +79,20 @@ def read_cells(text: str, name: str) -> list[Cell]:
 
 
 def full(source: str) -> str:
-    """The source of a cell without its markers."""
-    return "\n".join(line for line in source.split("\n") if line.strip() not in (BEGIN, END))
+    """The source of a cell without its markers, and without a `my_guess = ...` before them."""
+    given = _given(source)
+    lines = [line for i, line in enumerate(source.split("\n")) if i not in given]
+    return "\n".join(line for line in lines if line.strip() not in (BEGIN, END))
 
 
 def stripped(source: str) -> str:
-    """The source of a cell with `...` for each solution, indented as its marker is."""
-    lines, inside = [], False
+    """The source of a cell with `...` for each solution, indented as its marker is.
+
+    Where a `my_guess = ...` stands before the marker, that is all the learner needs.
+    """
+    lines, inside, given = [], False, _given(source)
     for line in source.split("\n"):
-        if line.strip() == BEGIN:
+        if line.strip() == BEGIN and not (line == BEGIN and given):
             lines.append(line.replace(BEGIN, "...").rstrip())
         if line.strip() in (BEGIN, END):
             inside = line.strip() == BEGIN
@@ -96,16 +101,33 @@ def stripped(source: str) -> str:
     return "\n".join(lines)
 
 
+def _given(source: str) -> set[int]:
+    """The lines, from 0, that set a name to `...` or to what holds it, before a solution."""
+    before, marker, _ = f"\n{source}".partition(f"\n{BEGIN}\n")
+    tree = parsed(before[1:]) if marker else ast.Module([], [])
+    nodes = [] if isinstance(tree, SyntaxError) else tree.body
+    kept = [n for n in nodes if isinstance(n, ast.Assign) and _holds_gap(n.value)]
+    return {line for n in kept for line in range(n.lineno - 1, n.end_lineno)}
+
+
 def headed(source: str, exercises: dict[str, Exercise]) -> str:
     """Markdown whose exercise headers have got their title, points, minutes and difficulty."""
 
     def fill(found: re.Match) -> str:
         e = exercises[found[1]]
-        points = f"{e.points} point" + ("s" if e.points > 1 else "")
-        told = f"{points}, about {e.minutes:g} minutes, difficulty {e.difficulty} of 3"
+        points, minutes = _counted(e.points, "point"), _counted(e.minutes, "minute")
+        told = f"{points}, about {minutes}, difficulty {e.difficulty} of 3"
         return f"### Exercise {e.id}: {e.title}\n*{told}*"
 
     return HEADER.sub(fill, source)
+
+
+def _holds_gap(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(node))
+
+
+def _counted(count: float, what: str) -> str:
+    return f"{count:g} {what}" + ("" if count == 1 else "s")
 
 
 def marks(cells: list[Cell]) -> Iterator[Fault]:

@@ -71,7 +71,7 @@ def _check(exercise: Exercise, namespace: dict) -> Iterable[str]:
     changes = {"right": record.right or right, "attempts": record.attempts + tried, "answer": kept}
     _note(exercise.id, outcome=verdict.outcome, **changes)
     yield from verdict.lines
-    if tried and not right:
+    if tried and not right and exercise.kind != "predict":  # any answer in range is right
         more = record.hints < len(exercise.hints)
         yield f'  Next: {"hint" if more else "solution"}("{exercise.id}")'
 

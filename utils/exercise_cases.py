@@ -16,7 +16,8 @@ class Wrong:
     """A known fault and what to say about it. One of value, expr, when and error is set.
 
     value: a JSON value, alone in a tuple, since it may be None; expr: gives the wrong value in
-    the learner's namespace; when: is true of `got` and `want`; error: an exception's name.
+    the learner's namespace; when: is true of `got` and `want`; error: an exception's name, whose
+    text must hold `says` where that is given.
     """
 
     message: str
@@ -24,6 +25,7 @@ class Wrong:
     expr: str | None = None
     when: str | None = None
     error: str | None = None
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ def read_case(row: dict, at: str) -> Case:
 
 
 def _wrong(row: dict, at: str) -> Wrong:
-    known(row, set("value value_json expr when error message".split()), at)
+    known(row, set("value value_json expr when error says message".split()), at)
     given = [key for key in ("value", "value_json", "expr", "when", "error") if key in row]
     require(len(given) == 1, at, "needs exactly one of value, value_json, expr, when and error")
     message, key = get(row, "message", str, at), given[0]
+    says = get(row, "says", str, at, "")
+    require(key == "error" or not says, at, "`says` goes with `error` alone")
     if key.startswith("value"):
         return Wrong(message, (value_of(row, key, at),))
     if key == "error":
-        return Wrong(message, error=get(row, key, str, at))
+        return Wrong(message, error=get(row, key, str, at), says=says)
     return Wrong(message, **{key: code(row, key, at)})

@@ -9,17 +9,8 @@ WIDTH = 13  # of the labels
 PRINTED = 300  # characters of printed text
 GAP = "Nothing is written here yet: put your code where `...` stands and run the cell."
 NONE = "It gives None: the `...` is still there, or a `return` is missing. Then run the cell again."
+IS_NONE = "`{}` is None: put your answer where `...` stood, then run the cell again."
 MISSING = "`{}` is not defined: run the cells above, and the one of this exercise."
-NO_RETURN = "it gives None: a `return` is missing, or one of the paths ends without one"
-GUESSES = {
-    "RecursionError": "a function that calls itself without ever coming to an end",
-    "UnboundLocalError": "a name that is read before it is set in the same function",
-    "ZeroDivisionError": "a division by a count or a sum that is 0 here",
-    "KeyError": "a key that this dict does not have",
-    "IndexError": "a place beyond the end of the list",
-    "NameError": "a name that is misspelt, or set in a cell that has not been run",
-    "ModuleNotFoundError": "a package that is not installed, or a misspelt name after `import`",
-}
 
 
 def aligned(rows: list[Row]) -> tuple[str, ...]:
@@ -53,17 +44,6 @@ def error_rows(run: Run, seconds: float) -> list[Row]:
     if run.line:
         rows.append(("your line", f"{run.line}   (line {run.number} of its cell)"))
     return rows
-
-
-def guesses(run: Run) -> list[Row]:
-    """What usually lies behind an error that the exercise has no message for."""
-    if run.alive:
-        text = "a loop that never ends; it still runs, so restart the kernel (Kernel, Restart)"
-    elif run.late:
-        text = "a loop that never ends, or far more work than is needed"
-    else:
-        text = next((GUESSES[name] for name in run.error if name in GUESSES), "")
-    return [("likely cause", text)] if text else []
 
 
 def _lines(label: str, text: str) -> list[Row]:

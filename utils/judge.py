@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from utils import feedback
+from utils import feedback, guesses
 from utils.compare import difference, same, show
 from utils.evaluate import holds, measure
 from utils.exercise_data import Case, Exercise, Question, Wrong
@@ -56,6 +56,9 @@ def judge(exercise: Exercise, ask: Ask) -> Verdict:
     if exercise.kind == "function":
         return _judge_cases(exercise, ask)
     run = ask(exercise.expr, "", exercise.seconds)
+    if run.unwritten and not run.error:  # no function is there that could lack its return
+        finding = Finding(OPEN, (f"  {feedback.IS_NONE.format(exercise.expr)}",))
+        return _verdict(exercise, finding, answer=run.value)
     judged = predicted if exercise.kind == "predict" else chosen
     finding = stopped(run, exercise.expr, "", exercise.seconds) or judged(exercise, run)
     return _verdict(exercise, finding, answer=run.value)
@@ -93,7 +96,7 @@ def judge_case(case: Case, ask: Ask, seconds: float) -> Finding:
     if case.raises in run.error or (case.raises is None and run.valued and _wanted(run, case)):
         return Finding(RIGHT)
     expected = show(case.want) if case.raises is None else f"{case.raises} is raised"
-    known = [w.message for w in case.wrong if w.error in run.error]
+    known = [w.message for w in case.wrong if w.error in run.error and w.says in run.message]
     finding = stopped(run, case.expr, case.setup, seconds, expected, known)
     if finding is not None:
         return finding
@@ -112,7 +115,7 @@ def stopped(
         return None
     rows = feedback.asked(expr, setup) + feedback.error_rows(run, seconds)
     rows += [("expected", expected)] if expected else []
-    rows += [("likely cause", text) for text in known[:1]] or feedback.guesses(run)
+    rows += [("likely cause", text) for text in known[:1] or guesses.of_error(run)]
     return Finding(ERROR, feedback.aligned(rows + feedback.printed(run)))
 
 
@@ -134,9 +137,10 @@ def _causes(case: Case, run: Run, ask: Ask, seconds: float) -> list[feedback.Row
         return []
     found = [w.message for w in case.wrong if _is_known(w, case, run, ask, seconds)]
     none = run.value is None and case.raises is None
-    cause = found[0] if found else feedback.NO_RETURN if none else case.message
+    cause = found[0] if found else guesses.NO_RETURN if none else case.message
     where = difference(run.value, case.want, case.tolerance) if case.raises is None else None
-    return [("likely cause", cause)] + ([("look at", where)] if where and not none else [])
+    told = none or (found and type(run.value) is not type(case.want))  # the cause says it all
+    return [("likely cause", cause)] + ([("look at", where)] if where and not told else [])
 
 
 def _is_known(wrong: Wrong, case: Case, run: Run, ask: Ask, seconds: float) -> bool:
@@ -163,6 +167,7 @@ def predicted(exercise: Exercise, run: Run) -> Finding:
     if right:
         return Finding(RIGHT, (f"  Your prediction: {show(value)}. Run on to compare it.",))
     rows = [("yours", run.fault or show(value)), ("expected", _range(exercise))]
+    rows += [("likely cause", text) for text in guesses.of_prediction(exercise, value)]
     return Finding(WRONG, feedback.aligned(feedback.asked(exercise.expr) + rows))
 
 
