@@ -6,8 +6,7 @@
 # **Measured answer.** It answers in fluent sentences, also what it cannot know. The first cell
 # after the imports prints the figures of the stored run.
 #
-# **Study time:** about 20 minutes. **Computing time:** measured at the last build, on the machine
-# named at the end of the solutions notebook.
+# **Study time:** about 20 minutes. **Computing time:** {computing time}.
 
 # %% [markdown]
 # ## After this lesson
@@ -31,13 +30,17 @@ from utils.models import load_model
 from utils.prompts import closed_book, render
 from utils.reference import find_rows, reference
 from utils.report import device_facts
+from utils.widgets import Predict
 
 # %% [markdown]
 # A page like this is a notebook: text, and cells of code. Click into a cell and press Shift and
 # Enter to run it. Run the cells from top to bottom; a later one often needs what an earlier one
-# made.
+# made. While a cell runs, a star stands beside it: `[*]`. No output for a while is normal, since
+# some cells ask the model many questions before they print.
 #
-# The course keeps the results of a long run on disk. This cell reads one line of it.
+# The course keeps the results of one long run on disk, the *stored run*. This cell reads a line of
+# it: how often the model was right, and how often its answer had the form that the course teaches.
+# That form is called an *answer card*; you see one further down.
 
 # %%
 row = find_rows(reference("headline"), arm="base", dataset="atlas")[0]
@@ -63,8 +66,9 @@ for finding in findings:
 # %% [markdown]
 # ## The first answer
 # A language model reads text and writes how it goes on, one *token* after the other. A token is a
-# word or a piece of one. The model here is small, so that it runs on any laptop: it is loaded once,
-# in a few seconds.
+# word or a piece of one. Unless you named another, the model is SmolLM2-135M-Instruct: small, so
+# that it runs on any laptop. It is loaded once, in a few seconds. A *weight* is one of the numbers
+# it computes with.
 
 # %%
 model, tokenizer = load_model()
@@ -90,7 +94,7 @@ print([(number, tokenizer.decode([number])) for number in ids])
 # ### Exercise 0.1
 #
 # The question has as many tokens as you see above. How many will the model write to answer it? Put
-# a whole number in place of the `...`.
+# a whole number from 1 to 40 in place of the `...`; 40 is the limit that the next cell sets.
 
 # %% exercise="0.1"
 my_tokens = ...
@@ -112,10 +116,11 @@ prompt = render(closed_book("What is the capital of Norway?"), tokenizer)
 first = generate(model, tokenizer, [prompt], LIMIT)[0]
 first.text
 
+# %% [markdown]
+# Your guess beside what was written:
+
 # %%
-said = answered("0.1")
-print("tokens you predicted:", "nothing yet" if said is None else said)
-print("tokens written:", first.completion_tokens)
+Predict("Tokens of the first answer", exercise="0.1").beside(first.completion_tokens)
 
 # %% [markdown]
 # ## Your first function
@@ -147,7 +152,8 @@ check("0.2")
 # can check as often as you like; only the best try counts.
 #
 # If you are stuck, ask for a hint. Each call shows the next one, from a question to nearly the
-# code. After a try or a hint, `solution("0.2")` shows one way to do it.
+# code. After a try or a hint, `solution("0.2")` shows one way to do it. Hints and solutions cost no
+# points. The next cell shows everyone the first hint, so your progress will count one.
 
 # %%
 hint("0.2")
@@ -170,7 +176,8 @@ else:
 
 # %%
 invented = load_dataset("atlas").ask("plain", limit=1)[0]
-questions = ["What is the capital of Norway?", "How many legs has a spider?", invented.question]
+questions = ["What is the capital of Norway?", "How many legs does a spider have?"]
+questions.append(invented.question)
 prompts = [render(closed_book(question), tokenizer) for question in questions]
 answers = generate(model, tokenizer, prompts, LIMIT)
 for question, answer in zip(questions, answers, strict=True):
