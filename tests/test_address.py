@@ -20,10 +20,7 @@ def make_published(course):
     """The small course of the builder's tests, with the pages that hold the badges."""
     root, _ = course
     (root / "pyproject.toml").write_text(PYPROJECT)
-    for name in ("data", "docs"):
-        (root / name).mkdir()
-    for name in readme.PAGES:
-        (root / name).write_text((readme.ROOT / name).read_text("utf-8"))
+    (root / "README.md").write_text((readme.ROOT / "README.md").read_text("utf-8"))
     return root
 
 
@@ -93,6 +90,14 @@ def test_a_pyproject_without_the_line_is_named(published_course, capsys):
     (published_course / "pyproject.toml").write_text("[project]\n")
     assert address.main([HUB], published_course) == 1
     assert "holds no address; add these two lines" in capsys.readouterr().err
+
+
+def test_a_page_without_a_place_for_badges_is_named(published_course, capsys):
+    (published_course / "README.md").write_text("# Mine\n")
+    assert address.main([HUB], published_course) == 1
+    assert "README.md has no place for them" in capsys.readouterr().err
+    assert (published_course / "README.md").read_text() == "# Mine\n"
+    assert (published_course / "pyproject.toml").read_text() == PYPROJECT
 
 
 def test_other_hubs_have_no_colab():

@@ -17,7 +17,6 @@ sys.path.insert(0, str(ROOT))
 
 from tools import build, published, readme  # noqa: E402
 from tools.lesson import LessonError  # noqa: E402
-from tools.tables import ReadmeError  # noqa: E402
 
 LINE = re.compile(r'^(\[tool\.form-and-facts\]\naddress = )"[^"\n]*"', re.MULTILINE)
 
@@ -48,12 +47,28 @@ def with_address(pyproject: str, address: str) -> str:
     return changed
 
 
+def with_badges(page: str, badges: str) -> str:
+    """The text of README.md with these badges; all else stays. AddressError without a place."""
+    if "<!-- begin: badges -->" not in page:
+        raise AddressError(
+            "README.md has no place for them; add <!-- begin: badges --> and its end"
+        )
+
+    def fill(found: re.Match) -> str:
+        return f"{found[1]}\n{badges}\n{found[4]}" if found[2] == "badges" else found[0]
+
+    return readme.MARKED.sub(fill, page)
+
+
 def set_address(root: Path, text: str) -> str:
     """Write the address and all that depends on it; returns it as written."""
-    address, path = cleaned(text), root / "pyproject.toml"
-    build.write(path, with_address(path.read_text(encoding="utf-8"), address))
+    address = cleaned(text)
+    project, page = root / "pyproject.toml", root / "README.md"
+    facts = with_address(project.read_text(encoding="utf-8"), address)
+    shown = with_badges(page.read_text(encoding="utf-8"), published.badges(root, address))
+    build.write(project, facts)
+    build.write(page, shown)
     build.build(root, None)
-    readme.write(root)
     return address
 
 
@@ -64,7 +79,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     url = parser.parse_args(arguments).url
     try:
         place = published.address(root) if url is None else set_address(root, url)
-    except (AddressError, LessonError, ReadmeError) as error:
+    except (AddressError, LessonError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"address: {place or 'none'}")

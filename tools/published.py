@@ -65,12 +65,12 @@ def first_cell(address: str) -> str:
     return CELL.format(bring=bring)
 
 
-def badges(root: Path) -> str:
+def badges(root: Path, place: str | None = None) -> str:
     """Markdown that opens the course on Colab and on Binder; "" without an address.
 
-    Colab opens notebooks of GitHub only.
+    `place` is the address, left out: that of pyproject.toml. Colab opens notebooks of GitHub only.
     """
-    place = address(root)
+    place = address(root) if place is None else place
     if not place:
         return ""
     picture = f"[![Open on Binder]({BINDER}/badge_logo.svg)]({binder(place)})"
