@@ -95,7 +95,7 @@ def test_a_pyproject_without_the_line_is_named(published_course, capsys):
 def test_a_page_without_a_place_for_badges_is_named(published_course, capsys):
     (published_course / "README.md").write_text("# Mine\n")
     assert address.main([HUB], published_course) == 1
-    assert "README.md has no place for them" in capsys.readouterr().err
+    assert "README.md has no badges; add" in capsys.readouterr().err
     assert (published_course / "README.md").read_text() == "# Mine\n"
     assert (published_course / "pyproject.toml").read_text() == PYPROJECT
 

@@ -50,9 +50,7 @@ def with_address(pyproject: str, address: str) -> str:
 def with_badges(page: str, badges: str) -> str:
     """The text of README.md with these badges; all else stays. AddressError without a place."""
     if "<!-- begin: badges -->" not in page:
-        raise AddressError(
-            "README.md has no place for them; add <!-- begin: badges --> and its end"
-        )
+        raise AddressError("README.md has no badges; add <!-- begin: badges --> and its end")
 
     def fill(found: re.Match) -> str:
         return f"{found[1]}\n{badges}\n{found[4]}" if found[2] == "badges" else found[0]
