@@ -194,10 +194,22 @@ def test_without_a_guess_it_says_how_to_make_one(progress):
 def test_a_guess_is_made_and_kept(options, kind, value):
     panel = widgets.Predict("What?", **options)
     assert panel.guess() is None
-    controls(panel, kind)[0].value = value
+    entry = controls(panel, kind)[0]
     controls(panel, "Button")[0].click()
+    assert panel.guess() == entry.value  # also for who does not move it
+    entry.value = value
     assert panel.guess() == value
     assert f"Kept: {value}." in panel._line.value and str(value) in body(panel).words
+
+
+def test_a_guess_cannot_be_moved_once_the_result_is_out():
+    panel = widgets.Predict("What?", high=40)
+    panel.beside(7)  # nothing was kept yet, so nothing is closed
+    slider = controls(panel, "IntSlider")[0]
+    slider.value = 12
+    panel.beside(7)
+    slider.value = 7
+    assert panel.guess() == 12 and panel.note == "The result is out; your guess stays 12."
 
 
 def test_the_dose_slider_shows_the_stored_rows():

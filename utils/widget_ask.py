@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from utils.data import Question
+from utils.prompts import titled
 from utils.rag import Answer, answer_all, find_passages
 from utils.runner import CARD_TOKENS, PROSE_TOKENS
 from utils.widget_html import Table, badge, brief
@@ -89,6 +90,7 @@ class Ask(Panel):
             options=[q.question for q in list(self.known.values())[::every]],
             value=self.first,
             ensure_option=False,
+            continuous_update=False,  # one message a question: a click must not overtake the text
             layout=widgets.Layout(width="auto", flex="1 1 20em"),
         )
         button = widgets.Button(
@@ -102,13 +104,9 @@ class Ask(Panel):
             layout=widgets.Layout(width="20em"),
         )
         button.on_click(lambda _: self._clicked())
-        self._typing.on_msg(lambda _, content, buffers: self._typed(content))
+        self._typing.observe(lambda _: self._clicked(), "value")
         row = widgets.HBox([self._typing, button], layout=widgets.Layout(flex_flow="row wrap"))
         return [row, self._bar]
-
-    def _typed(self, content: Any) -> None:
-        if isinstance(content, dict) and content.get("event") == "submit":
-            self._clicked()
 
     def _clicked(self) -> None:
         if not self.early():
@@ -146,8 +144,8 @@ class Ask(Panel):
             ]
             used = badge("used by " + ", ".join(users), True) if users else ""
             right = badge("holds the answer", True) if id == self.question.source else ""
-            rows.append((id, passage.title, brief(passage.text), used, right))
-        header = ("id", "title", "passage", "named as source", "right one")
+            rows.append((id, brief(titled(passage)), used, right))
+        header = ("id", "passage", "named as source", "right one")
         return Table("Passages in the prompt of the arms that read", header, tuple(rows))
 
 

@@ -140,8 +140,12 @@ class Panel:
             on_main(lambda: self._do(job))
 
     def early(self) -> bool:
-        """True for a click that was made while a job was running."""
-        return self.busy or time.monotonic() - self.done < PAUSE
+        """True for a click that was made while a job was running.
+
+        In the main thread such a click is handled right after the job, not during it.
+        """
+        main = threading.current_thread() is threading.main_thread()
+        return self.busy or (main and time.monotonic() - self.done < PAUSE)
 
     def _do(self, job: Callable[[], None]) -> None:
         try:

@@ -37,6 +37,7 @@ class Predict(Panel):
             self.low = low if found.low is None else found.low
             self.high = high if found.high is None else found.high
         self.kept: Any = None
+        self.told = False  # True when the result has been seen
 
     def guess(self) -> Any:
         """The prediction, None where there is none yet."""
@@ -51,6 +52,7 @@ class Predict(Panel):
 
         A guess above 1 is compared with the count of a rate, any other with its share.
         """
+        self.told = self.guess() is not None
         count = isinstance(measured, Rate) and self.high > 1
         scale = float(measured.n) if count else float(self.high)
         rows, note = [self._row(scale)], ""
@@ -101,12 +103,17 @@ class Predict(Panel):
             entry = widgets.FloatSlider(**limits, step=step, value=(self.low + self.high) / 2)
         keep = widgets.Button(description="Keep this guess", tooltip="Keep the value as your guess")
         keep.on_click(lambda _: self.guarded(lambda: self.keep(entry.value)))
+        entry.observe(lambda _: self.guarded(lambda: self.keep(entry.value)), "value")
         return [widgets.HBox([entry, keep], layout=widgets.Layout(flex_flow="row wrap"))]
 
     def keep(self, value: Any) -> None:
-        """Keep a guess until the kernel ends."""
-        self.kept = value
-        self.note = f"Kept: {value:g}." if isinstance(value, float) else f"Kept: {value}."
+        """Keep a guess until the kernel ends, or until it has stood beside the result."""
+        if not self.told:
+            self.kept = value
+        kept = f"{self.kept:g}" if isinstance(self.kept, float) else self.kept
+        self.note = (
+            f"The result is out; your guess stays {kept}." if self.told else f"Kept: {kept}."
+        )
         self.paint()
 
 

@@ -141,7 +141,7 @@ class Notebook:
     """A notebook open in the browser, and what a person does with it."""
 
     def __init__(self, page, lab: Lab, name: str) -> None:
-        self.page = page
+        self.page, self.folder = page, lab.folder
         page.goto(lab.address(name))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
         self.wait_idle()
@@ -214,6 +214,12 @@ class Notebook:
         cell = self.page.locator(".jp-CodeCell").last
         self.write(cell, source)
         return cell
+
+    def remove(self, cell) -> None:
+        """Delete a cell."""
+        cell.locator(".jp-InputPrompt").click()
+        self.page.keyboard.press("d")
+        self.page.keyboard.press("d")
 
     def theme(self, name: str) -> None:
         """Settings, Theme, and the name."""

@@ -67,6 +67,14 @@ TRAIN_NOW = """\
 settings = Settings(learning_rate=2e-2, batch_size=4, schedule="constant")
 monitor.sample(0, model)
 tuned = train(model, tokenizer, groups, settings, Path("adapter"), monitor.tick, monitor.sample)"""
+TRAIN_SLOWLY = """\
+from utils.finetune import Step
+
+slow = TrainingMonitor([], tokenizer)
+slow.show()
+for i in range(1, 31):
+    slow.tick(Step(i, 30, 3 / i))
+    time.sleep(0.5)"""
 PREDICT = 'guess = Predict("How many of 40 are right?", low=0, high=40)\nguess'
 BESIDE = "guess.beside(rate([True] * 10 + [False] * 30))"
 KEPT = 'Predict("Tokens of the first answer", exercise="0.1").beside(12)'

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +120,40 @@ def test_the_monitor_has_drawn_the_training(notebook):
     assert re.fullmatch(r"Loss curve: [\d.]+ at step 1, [\d.]+ at step 40\.", label)
     steps = area.locator("table").first.locator("tbody th").all_inner_texts()
     assert steps == ["0", "10", "20", "30", "40"]
+
+
+def test_the_monitor_draws_while_the_cell_runs_and_stops_with_it(notebook):
+    cell = notebook.append(pages.TRAIN_SLOWLY)
+    cell.locator(".cm-content").press("Control+Enter")
+    area = cell.locator(".jp-Cell-outputArea")
+    has(area, "Step 3 of 30")
+    notebook.interrupt()
+    has(area, "KeyboardInterrupt")
+    notebook.wait_idle()
+    last = re.search(r"Step (\d+) of 30", area.inner_text())
+    assert 3 <= int(last[1]) < 30 and area.locator("svg polyline").count() == 1
+    notebook.remove(cell)
+
+
+def test_what_is_saved_can_be_read_without_a_kernel(notebook):
+    notebook.menu("File", "Save Notebook")
+    path = notebook.folder / "widgets.ipynb"
+    found = saved(path, "monitor.show()")
+    for _ in range(50):
+        if found:
+            break
+        notebook.page.wait_for_timeout(200)
+        found = saved(path, "monitor.show()")
+    assert "Step 40 of 40" in found and "<td" in found
+    assert "4 answers in" in saved(path, "Ask(arms, KNOWN)")
+    assert "general knowledge" in saved(path, pages.DOSE)
+
+
+def saved(path: Path, source: str) -> str:
+    """The HTML kept below a cell in the file."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    outputs = next(c["outputs"] for c in cells if source in "".join(c["source"]))
+    return "".join(part for o in outputs for part in o.get("data", {}).get("text/html", ()))
 
 
 def test_a_guess_is_kept_and_stands_beside_the_result(notebook):
