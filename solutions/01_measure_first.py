@@ -8,8 +8,7 @@
 # prompt full of examples brings part of the form, at a price in tokens. The first cell after the
 # imports prints the figures of the stored run.
 #
-# **Study time:** about 45 minutes. **Computing time:** measured at the last build, on the machine
-# named at the end of the solutions notebook.
+# **Study time:** about 45 minutes. **Computing time:** {computing time}.
 
 # %% [markdown]
 # ## After this lesson you can
@@ -23,6 +22,8 @@
 # first.
 
 # %%
+import re
+
 from IPython.display import Markdown
 
 from utils import measure
@@ -37,15 +38,18 @@ from utils.rag import answer_all
 from utils.reference import find_rows, reference
 from utils.report import markdown, percent
 from utils.runner import CARD_TOKENS, PROSE_TOKENS, describe, shots, summarise
+from utils.widgets import Predict
 
 # %%
-for arm in ("base", "few-shot"):
-    row = find_rows(reference("headline"), arm=arm, dataset="form")[0]
-    tokens = f"{row['prompt_tokens']:.0f} prompt tokens"
-    print(f"{arm}: valid cards {percent(row['valid'])}, {tokens}, n = {row['n']}")
+for arm, dataset in (("base", "form"), ("few-shot", "form"), ("base", "atlas")):
+    row = find_rows(reference("headline"), arm=arm, dataset=dataset)[0]
+    shares = f"valid cards {percent(row['valid'])}, right {percent(row['right'])}"
+    print(f"{arm} on {dataset}: {shares}, {row['prompt_tokens']:.0f} prompt tokens, n = {row['n']}")
 
 # %% [markdown]
-# The numbers in brackets are an interval. You compute one yourself further down.
+# `base` is the untouched model, `few-shot` the same model with examples in its prompt. `form` holds
+# questions of general knowledge, `atlas` those about an invented country. The numbers in brackets
+# are an interval. You compute one yourself further down.
 #
 # ## What the model really reads
 # A chat model was trained on conversations written in one fixed way, the *chat template*. It wraps
@@ -159,7 +163,10 @@ print(match_used("48213.", "48,213"), match_used("The capital of Norway is Oslo.
 #
 # ## The first measurement
 # We ask two sets of questions: general knowledge, and facts about `atlas`, the invented country.
-# Neither set is ever trained on in this lesson or the next.
+# The next lesson trains on general knowledge too, but on another part of that set: no question that
+# we ask is trained on there.
+#
+# On a slow machine set `N` to 10. The intervals get wider, and all else stays as it is.
 
 # %%
 N = 30
@@ -182,6 +189,10 @@ my_share = 0.6
 
 # %%
 check("1.3")
+
+# %% [markdown]
+# The next cell asks all questions before it prints anything, so it may be silent for a minute or
+# more.
 
 # %%
 base_general = answer_all(model, tokenizer, general, max_new_tokens=PROSE_TOKENS)
@@ -208,6 +219,31 @@ show_misses(base_towns)
 
 # %% [markdown]
 # Read the answers about towns again. The model does not say that it has never heard of the place.
+#
+# On our machine Earth Day is among the first misses. Is it the model's fault, or the ruler's? A day
+# and a month in another order are the same date, and the scorer does not see it. So we count such
+# cases: misses that hold every word of the expected answer.
+
+
+# %%
+def words(text):
+    """The words and numbers of a text, as a set."""
+    return set(re.findall("[a-z]+|[0-9]+", text.lower()))
+
+
+def rulers(answers):
+    """The wrong answers that hold all words of the expected one."""
+    missed = [answer for answer in answers if not answer.verdict.right]
+    return [a for a in missed if words(a.question.answer) <= words(a.completion.text)]
+
+
+print("perhaps the ruler's fault:", len(rulers(base_general)), "of", N)
+show_misses(rulers(base_general))
+
+# %% [markdown]
+# The scorer stays as it is, for this model and for all later ones. A known fault that hits everyone
+# alike is better than a ruler that changes between two measurements. But keep its size in mind.
+#
 # Now count.
 
 # %%
@@ -217,10 +253,12 @@ right_towns = sum(answer.verdict.right for answer in base_towns)
 print(f"valid cards: {valid} of {2 * N}")
 print(f"right: general knowledge {right_general} of {N}, towns {right_towns} of {N}")
 
+# %% [markdown]
+# Your guess beside the result. The interval in the last line is the subject of the next section.
+
 # %%
-said = answered("1.3")
-print("share you predicted:", "nothing yet" if said is None else said)
-print(f"share measured: {right_general / N:.2f}")
+right = measure.rate(answer.verdict.right for answer in base_general)
+Predict("General questions right, as a share", exercise="1.3").beside(right)
 
 # %% [markdown]
 # ## How much is a sample worth?
@@ -230,7 +268,9 @@ print(f"share measured: {right_general / N:.2f}")
 # $$\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}$$
 #
 # with minus for the low end and plus for the high end. In words: the middle is pulled a little
-# towards one half, and the width shrinks with the root of n.
+# towards one half, and the width shrinks with the root of n. Why not the plain interval, p plus or
+# minus z times the root of p(1-p)/n? Where none is right it has width 0, as if a few questions
+# could prove "never".
 
 # %% [markdown]
 # ### Exercise 1.4
@@ -351,29 +391,26 @@ few_towns = answer_all(model, tokenizer, towns, None, build, CARD_TOKENS)
 show_misses(few_general)
 
 # %%
-texts = [answer.completion.text for answer in few_general]
-k = sum(valid_used(text) for text in texts)
-low, high = wilson_used(k, N)
-said = answered("1.6")
-print("share you predicted:", "nothing yet" if said is None else said)
-print(f"valid cards: {k} of {N} ({max(0, low):.0%} to {high:.0%})")
+valid = measure.rate(valid_used(answer.completion.text) for answer in few_general)
+Predict("Valid cards with examples in the prompt, as a share", exercise="1.6").beside(valid)
 
 # %% [markdown]
-# Your `exact_match` judges what stands in the cards. Where it disagrees with the course's scorer,
-# look at the two answers and decide who is right.
+# Your `exact_match` judges what stands in the cards. Does it disagree with the course's scorer
+# anywhere? If so, look at the two answers and decide who is right.
 
 # %%
 cards = [answer for answer in few_general if answer.verdict.valid]
-for answer in cards:
-    got, gold = answer.verdict.card.answer, answer.question.answer
-    if match_used(got, gold) != answer.verdict.right:
-        print(f"not agreed: {got!r} and {gold!r}")
-print("cards compared:", len(cards))
+pairs = [(a.verdict.card.answer, a.question.answer, a.verdict.right) for a in cards]
+apart = [(got, gold) for got, gold, right in pairs if match_used(got, gold) != right]
+print(f"cards compared: {len(cards)}, not agreed: {len(apart)}", *apart, sep="\n")
 
 # %% [markdown]
 # ## The bill
 # The examples are read again for every single question. That costs prompt tokens, and with them
 # time and, where a model is rented, money.
+#
+# The next cell makes a row for each of the four measurements. `describe` only labels a row: an
+# *arm* is who was asked and how, a *task* is the data set. `summarise` does the counting.
 
 # %%
 asked = {
@@ -397,8 +434,19 @@ more = rows[2]["prompt_tokens"] / rows[0]["prompt_tokens"]
 print(f"the few-shot prompt is {more:.1f} times as long as the question alone")
 
 # %% [markdown]
-# Look at the column `right`, too. A prompt that is mostly about the form can cost right answers.
-# Part of it is the ruler: a card is compared exactly, a sentence is searched.
+# Look at the column `right`, too. Why did the answers change?
+
+# %%
+missed = [answer for answer in few_general if not answer.verdict.right]
+whole = [answer for answer in missed if answer.verdict.valid]
+print(f"general knowledge right: {right_general} alone, {N - len(missed)} few-shot, of {N}")
+print(f"few-shot misses: {len(missed) - len(whole)} no valid card, {len(whole)} another answer")
+print(f"of all these, perhaps the ruler's fault: {len(rulers(few_general))}")
+
+# %% [markdown]
+# Two things cost right answers here. A broken card counts as wrong, whatever it says. And a whole
+# card can hold another answer than the sentence did: the model wrote its card before it had written
+# a word of explanation. The last line says how much of it the ruler may have done.
 #
 # **Three sentences to remember**
 #
