@@ -1,4 +1,4 @@
-"""The experiment from its command line on the tiny model: files, using them again, interruption, errors."""
+"""The experiment from its command line on the tiny model: files, re-use, interruption, errors."""
 
 from __future__ import annotations
 
