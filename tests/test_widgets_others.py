@@ -178,6 +178,15 @@ def test_a_guess_in_words_stands_beside_words(progress):
     assert column(found.tables()[0], "value") == {"expected": "more", "measured": "fewer"}
 
 
+def test_a_choice_of_numbers_is_drawn_on_its_own_scale(progress):
+    progress("3.4", 10)
+    found = widgets.Predict("Passes?", exercise="3.4").beside(20)
+    assert [str(row[1]).split("width: ")[1].split("%")[0] for row in found.table.rows] == [
+        "50.0",
+        "100.0",
+    ]
+
+
 def test_without_a_guess_it_says_how_to_make_one(progress):
     panel = widgets.Predict("What?", exercise="2.4")
     assert "nothing yet: do exercise 2.4" in repr(panel.beside(0.5))

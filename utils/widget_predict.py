@@ -35,7 +35,8 @@ class Predict(Panel):
         if exercise is not None:
             found = load_exercise(exercise, FOLDER)
             self.low = low if found.low is None else found.low
-            self.high = high if found.high is None else found.high
+            numbers = [o for o in found.options if isinstance(o, (int, float))]
+            self.high = found.high if found.high is not None else max(numbers, default=high)
         self.kept: Any = None
         self.told = False  # True when the result has been seen
 
