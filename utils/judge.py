@@ -96,7 +96,8 @@ def judge_case(case: Case, ask: Ask, seconds: float) -> Finding:
     if case.raises in run.error or (case.raises is None and run.valued and _wanted(run, case)):
         return Finding(RIGHT)
     expected = show(case.want) if case.raises is None else f"{case.raises} is raised"
-    known = [w.message for w in case.wrong if w.error in run.error and w.says in run.message]
+    names = (*run.error, *(["TimeoutError"] if run.late else []))
+    known = [w.message for w in case.wrong if w.error in names and w.says in run.message]
     finding = stopped(run, case.expr, case.setup, seconds, expected, known)
     if finding is not None:
         return finding
