@@ -1,19 +1,21 @@
 # %% [markdown]
-# # 06 · Which of the two do you need, and is it fit to use?
+# # Which of the two do you need, and is it fit to use?
 #
-# **The measured answer.** On real documents nothing but passages brings the facts, and a small
+# **Lesson 6 of 6.** You choose between training and retrieval, and build an assistant that has to
+# reach bars.
+#
+# **Measured answer.** On real documents nothing but passages brings the facts, and a small
 # model trained to read them names its source more surely than it copies the value. The cell below
 # the imports prints the numbers.
 #
-# *Study time:* about 70 minutes. *Computing time:* measured at the last build; the note in the
-# last cell of the executed lesson says it.
+# **Study time:** about 70 minutes. **Computing time:** {computing time}.
 
 # %% [markdown]
-# ## What you will be able to do
-# - choose between prompting, fine-tuning, retrieval and both, and say why
-# - test an assistant against instructions hidden in a document
-# - ask your own folder of documents
-# - build an assistant over real documents and hold it to thresholds
+# ## After this lesson you can
+# - choose between prompting, fine-tuning, retrieval and both, and say why;
+# - test an assistant against instructions hidden in a document;
+# - ask your own folder of documents;
+# - build an assistant over real documents and hold it to thresholds.
 
 # %%
 import re
@@ -23,6 +25,7 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
+from utils.card import Card, write_card
 from utils.check import answered, check, hint, passed, progress, solution  # noqa: F401
 from utils.datasets import load_dataset
 from utils.documents import load_documents
@@ -49,7 +52,7 @@ Markdown(markdown(stored, columns))
 # machine. Percent, with the 95 % interval; *tokens in* is the length of the prompt.
 
 # %% [markdown]
-# ## 1. Let the table choose
+# ## Let the table choose
 # Fix what you need first, then take the cheapest arm that reaches it. Looking at the winner first
 # and setting the bar afterwards is how tables deceive.
 
@@ -74,17 +77,17 @@ def cheapest(rows, valid, right):
 check("6.1")
 
 # %%
-needs = {"form alone": (0.9, 0.0), "facts alone": (0.0, 0.25), "both": (0.9, 0.25)}
+needs = {"cards, facts do not matter": (0.9, 0.0), "right more often than wrong": (0.0, 0.5)}
+needs |= {"both of these": (0.9, 0.5), "both, and nine in ten right": (0.9, 0.9)}
 for name, (valid, right) in needs.items():
-    if passed("6.1"):
-        print(f"{name}: {cheapest(stored, valid, right)}")
+    print(f"{name}:", cheapest(stored, valid, right) if passed("6.1") else "exercise 6.1 is open")
 
 # %% [markdown]
-# The table answers for one small model and one set of documents. A rate near your bar settles
-# nothing: look at its interval.
+# None says: no arm is good enough, so do not ship one. The table answers for one small model and
+# one set of documents. A rate near your bar settles nothing: look at its interval.
 
 # %% [markdown]
-# ## 2. Eight situations
+# ## Eight situations
 # - `"prompt"`: instructions, examples or the whole text in the prompt, and nothing else
 # - `"fine-tune"`: training, for a form or a manner that is asked for again and again
 # - `"retrieve"`: passages found for each question
@@ -123,8 +126,16 @@ decisions = {
     "voice": None,
 }
 ### BEGIN SOLUTION
-words = "retrieve prompt both fine-tune both prompt retrieve fine-tune"
-decisions = dict(zip(decisions, words.split(), strict=True))
+decisions = {
+    "prices": "retrieve",
+    "letters": "prompt",
+    "manuals": "both",
+    "tickets": "fine-tune",
+    "ward": "both",
+    "afternoon": "prompt",
+    "handbook": "retrieve",
+    "voice": "fine-tune",
+}
 ### END SOLUTION
 
 # %%
@@ -135,7 +146,7 @@ check("6.2")
 # seen.
 
 # %% [markdown]
-# ## 3. A document that gives orders
+# ## A document that gives orders
 # What retrieval brings goes into the prompt, and a prompt has no wall between text and
 # instruction. Whoever may write a document may speak to your model. Take questions about mayors,
 # and add a sentence to the passage that holds the answer: an order, or a lie.
@@ -197,7 +208,7 @@ def attack(name, shown):
 attack("as it was", clean)
 attack("with the order", ordered)
 steered = attack("with the lie", lied)
-print("you guessed for the order:", answered("6.3"))
+print("you guessed for the order:", "nothing yet" if answered("6.3") is None else answered("6.3"))
 for answer in steered[:2]:
     print(answer.completion.text)
 
@@ -207,7 +218,7 @@ for answer in steered[:2]:
 # not measured here.
 
 # %% [markdown]
-# ## 4. The mend, and its limit
+# ## The mend, and its limit
 # One mend is a filter between the folder and the index: sentences that address the assistant are
 # left out.
 
@@ -248,21 +259,34 @@ def scrubbed(shown):
 
 
 # %%
-attack("the order, scrubbed", scrubbed(ordered))
+mended = scrubbed(ordered)
+gone = sum(
+    ORDER not in p.text
+    for row, s in zip(mended, towns, strict=True)
+    for p in row
+    if p.id == s.source
+)
+print(f"{gone} of {len(towns)} planted orders removed")
+attack("the order, scrubbed", mended)
 steered = attack("the lie, scrubbed", scrubbed(lied))
 cited = sum(bool(a.verdict.source) for a in steered)
 print(f"{cited} of {len(steered)} steered cards name the page that steered them")
 
 # %% [markdown]
-# A list of phrases stops the sentences it knows. A false fact gives no order at all, and passes.
-# So do not lean on the filter. Decide who may write into the folder; show the source with each
-# answer, so that a person can find the page; and let a card be read, never obeyed: nothing in it
-# may start a payment or a program.
+# The orders are gone, and yet no answer changed, because this reader obeyed none in the first
+# place. A list of phrases stops the sentences it knows. A false fact gives no order at all, and
+# passes. So do not lean on the filter. Decide who may write into the folder; show the source with
+# each answer, so that a person can find the page; and let a card be read, never obeyed: nothing in
+# it may start a payment or a program.
 #
 # Twenty questions, two sentences, one model: this shows what can happen, not how often it will.
+# How often might it still, where it was never seen? The upper end of the interval says:
+
+# %%
+print(f"0 of {len(towns)} steered leaves room for up to {rate([False] * len(towns)).high:.0%}")
 
 # %% [markdown]
-# ## 5. Your own documents
+# ## Your own documents
 # `load_documents` cuts the `.txt` and `.md` files of a folder into titled chunks. Name yours in
 # `MY_FOLDER`; without one, a small handbook is used.
 
@@ -293,10 +317,14 @@ print(generate(reader, tokenizer, [prompt], CARD_TOKENS)[0].text)
 #
 #     python -m utils.experiment --passages FOLDER --questions FILE
 #
-# It asks four arms and prints the table, with intervals, for your documents.
+# A line of FILE looks like this (`null` for an answer that stands nowhere):
+#
+#     {"id": "1", "question": "At what pressure does the valve open?", "answer": "3 bar"}
+#
+# It asks several arms and prints the table, with intervals, for your documents.
 
 # %% [markdown]
-# ## 6. A guard
+# ## A guard
 # A card says where its answer stands, so you can look before it goes out.
 
 # %% [markdown]
@@ -362,24 +390,72 @@ for kind, wanted in (("right", True), ("wrong", False)):
     print(f"the guard holds back {held} of {len(group)} {kind} answers")
 
 # %% [markdown]
-# The guard sees words that stand nowhere on the page. It does not see the wrong line of the right
-# page. Whether its price in right answers is worth it depends on what a wrong one costs you.
+# The guard sees words that stand nowhere on the page. It does not see the wrong line of the
+# right page. The first line is its price in right answers here; with other documents it may be
+# dearer.
 
 # %% [markdown]
-# ## 7. The capstone
-# Your assistant must reach these bars on 24 questions of the test part:
+# ## The capstone
+# Your assistant must do three things: name the page, copy a value from it, and abstain where no
+# page has the answer. So the questions are of three kinds: values (defaults), parameters by
+# their description, and silent ones.
+
 
 # %%
-BARS = {"valid": 22, "source": 18, "right": 11}
+def capstone_questions(split):
+    """12 values, 6 descriptions and 12 questions without an answer, of a split."""
+    plain = library.ask("plain", split)
+    values = [q for q in plain if q.id.endswith(":default")]
+    described = [q for q in plain if q.id.endswith(":meaning")]
+    parts = ((values, 12), (described, 6), (library.ask("unanswerable", split), 12))
+    return [part[i * len(part) // n] for part, n in parts for i in range(n)]
+
+
+# %%
+def points(texts, questions):
+    """What the cards reach: valid, sources, values, abstained, each as a list of truths."""
+    pairs = [(q, judge(t, q, library.passages)) for t, q in zip(texts, questions, strict=True)]
+    return {
+        "valid": [v.valid for _, v in pairs],
+        "source": [bool(v.source) for q, v in pairs if q.source],
+        "values": [v.right for q, v in pairs if q.id.endswith(":default")],
+        "abstained": [v.right for q, v in pairs if q.answer is None],
+    }
+
+
+# %%
+BARS = {"valid": 27, "source": 13, "values": 5, "abstained": 3}
+dev = capstone_questions("dev")
 best_k = max(tried, key=lambda k: sum(a.verdict.right for a in tried[k]))
-print(BARS, "of 24; on dev the better k was", best_k)
+print("bars:", BARS, "| passages:", best_k)
+
+# %% [markdown]
+# The number of passages is the one with more right answers above, of equals the shorter prompt.
+# Where the two intervals overlap, the sample does not tell them apart.
+#
+# Where do the bars come from? They lie below what the stored run of this reader reached, and above
+# what a program without any model reaches. That program searches, names the first page, and gives
+# the last part of its id as the answer:
+
+# %%
+tops = [row[0].passage.id for row in finder.search([q.question for q in dev], 1)]
+cards = [write_card(Card(source=id, kind="thing", answer=id.split(".")[-1])) for id in tops]
+for name, truths in points(cards, dev).items():
+    print(f"{name:10} bar {BARS[name]:2} of {len(truths)}, the program {sum(truths)}")
+stored_silent = find_rows(
+    reference("headline"), arm="open-book+rag", dataset="library", variant="unanswerable"
+)[0]["abstained"]
+print("the stored run abstained on", stored_silent["k"], "of", stored_silent["n"])
+
+# %% [markdown]
+# Cards and sources need no language model. Values and silence do.
 
 # %% [markdown]
 # ### Exercise 6.6
 #
 # Write `assistant(questions)`: for a list of questions in plain text, a list of cards as text, one
 # a question, in order. Use `finder`, `open_book`, `render`, `generate` and `reader` as above. The
-# check asks your assistant and takes up to some minutes.
+# check asks your assistant the 30 dev questions and takes up to a few minutes.
 
 
 # %% exercise="6.6"
@@ -407,7 +483,7 @@ def course_assistant(questions):
 
 
 # %%
-final = library.ask("plain", "test", 24)
+final = capstone_questions("test")
 used = assistant if passed("6.6") else course_assistant
 texts = used([q.question for q in final])
 verdicts = [judge(t, q, library.passages) for t, q in zip(texts, final, strict=True)]
@@ -419,7 +495,8 @@ for i in missed[:6]:
 
 # %%
 yours = {"arm": "your assistant" if passed("6.6") else "the course's assistant", "n": len(final)}
-counts = {name: rate(bool(getattr(v, name)) for v in verdicts) for name in BARS}
+counts = {name: rate(truths) for name, truths in points(texts, final).items()}
+counts["right"] = rate(v.right for v, q in zip(verdicts, final, strict=True) if q.answer)
 yours |= {name: vars(value) for name, value in counts.items()}
 for name, value in counts.items():
     print(f"{name}: {value.k} of {value.n}, interval {value.low:.0%} to {value.high:.0%}")
@@ -433,12 +510,13 @@ for r in [*stored, yours]:
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# The rows above yours are the stored run. Twenty-four questions cannot tell your assistant from
-# its neighbours where the intervals overlap, and passing the bars here says nothing about
-# documents of another kind.
+# The rows above yours are the stored run. Do not set your row beside them too closely: its number
+# of passages and its mix of questions differ (two values for each description; silent questions
+# count in `valid` alone). So few questions cannot tell your assistant from its neighbours where
+# the intervals overlap, and reaching the bars says nothing about documents of another kind.
 
 # %% [markdown]
-# ## Remember
+# ## Three sentences to remember
 # 1. Train for a form you ask for again and again; retrieve facts; do both where a small model must
 #    read them.
 # 2. What you retrieve can speak to your model: show the source, and let no answer act by itself.
