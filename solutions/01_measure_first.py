@@ -438,15 +438,16 @@ print(f"the few-shot prompt is {more:.1f} times as long as the question alone")
 
 # %%
 missed = [answer for answer in few_general if not answer.verdict.right]
-whole = [answer for answer in missed if answer.verdict.valid]
 print(f"general knowledge right: {right_general} alone, {N - len(missed)} few-shot, of {N}")
-print(f"few-shot misses: {len(missed) - len(whole)} no valid card, {len(whole)} another answer")
-print(f"of all these, perhaps the ruler's fault: {len(rulers(few_general))}")
+for valid, name in ((False, "no valid card"), (True, "a valid card")):
+    kind = [answer for answer in missed if answer.verdict.valid == valid]
+    print(f"few-shot misses, {name}: {len(kind)}, with the expected words: {len(rulers(kind))}")
 
 # %% [markdown]
-# Two things cost right answers here. A broken card counts as wrong, whatever it says. And a whole
-# card can hold another answer than the sentence did: the model wrote its card before it had written
-# a word of explanation. The last line says how much of it the ruler may have done.
+# So a prompt about the form can cost right answers, in two ways. A broken card counts as wrong even
+# where the expected words stand in it; the first line of misses says how many those are. And a
+# whole card can hold another answer than the sentence did. That is no fault of the ruler: the
+# second line says how often it is one.
 #
 # **Three sentences to remember**
 #
