@@ -393,9 +393,10 @@ for reason, count in Counter(fault(a.completion.text) for a in chain).most_commo
     print(f"{count:>3} of {len(chain)}: {reason}")
 
 # %% [markdown]
-# Each call is asked in plain words, with no example, and a chain is as good as its weakest call.
-# This small model keeps to the description too loosely; the reasons are counted above. A larger
-# model may well do better, at three calls a question.
+# A chain is as good as its weakest call. On our machine the second reply is a sentence where a word
+# is asked, and the third comes in a frame of code marks, with a `kind` that is none of the five. A
+# program could cut off the frame; the rest would still be no card. A larger model may well keep to
+# such a description, at the price of three calls a question.
 
 # %%
 for name, answers in (("few-shot", few), ("chain", chain), ("form", form_general)):
