@@ -19,7 +19,7 @@ import pytest
 from submissions import make
 from utils import grade, grade_one, grade_pool
 from utils.exercise_data import load_all
-from utils.grade_one import time_for
+from utils.grade_one import time_for, time_for_cell
 from utils.grade_pool import Pool
 from utils.grade_records import Result, Settings, Submission
 from utils.grade_sandbox import ROOT, Limits, layers, no_sandbox, stage
@@ -204,7 +204,8 @@ def test_a_lesson_gets_the_time_that_its_exercises_need():
     lessons = {lesson.number: lesson.exercises for lesson in load_all()}
     longest = max(exercise.seconds for exercise in lessons["06"])
     assert time_for(lessons["00"]) == grade_one.BASE
-    assert time_for(lessons["06"]) == grade_one.BASE + longest - grade_one.USUAL
+    assert time_for(lessons["06"]) == grade_one.BASE + 2 * (longest - grade_one.USUAL)
+    assert time_for_cell(120, lessons["00"]) == 30 and time_for_cell(900, lessons["06"]) == longest
 
 
 def test_neither_exercises_nor_the_grader_reach_the_learners_copy(tmp_path):

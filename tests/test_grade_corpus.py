@@ -49,7 +49,7 @@ def wanted(expected: list[make.Expected]) -> Counter:
 
 def hashes(folder: Path) -> dict[str, str]:
     """The sha256 of every plain file below a folder, and where its links lead."""
-    paths = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    paths = [p for p in sorted(folder.rglob("*")) if not p.is_dir() and p.suffix != ".pyc"]
     found = {}
     for path in paths:
         if path.is_symlink():

