@@ -1,15 +1,17 @@
 # %% [markdown]
-# # 05 · What changes when the model may read?
+# # What changes when the model may read?
 #
-# **The measured answer.** The facts come with the passages while the weights stay as they are;
-# training for the form alone costs reading, and training with passages gives both. The cell below
-# the imports prints the numbers.
+# **Lesson 5 of 6.** You put passages into the prompt, measure what each model makes of them, and
+# say of each miss whose fault it is.
 #
-# *Study time:* about an hour. *Computing time:* measured at the last build; the note in the last
-# cell of the executed lesson says it.
+# **Measured answer.** The facts come with the passages while the weights stay as they are. Training
+# for the form alone can cost reading, and training with passages gives both. The cell below the
+# imports prints the numbers.
+#
+# **Study time:** about 60 minutes. **Computing time:** {computing time}.
 
 # %% [markdown]
-# ## What you will be able to do
+# ## After this lesson you can
 # - build a prompt that carries passages, and ask three models with it
 # - say of a wrong answer whether form, retrieval or reading failed
 # - show that reading changes no weight
@@ -47,12 +49,13 @@ for r in stored:
     print(f"{r['arm']:14} valid {valid:4.0%}   right {right:4.0%}   n = {r['n']}")
 
 # %% [markdown]
-# These come from a stored run. *RAG*, retrieval-augmented generation, means: find passages, put
+# These come from a stored run. An *arm* is one way of answering: a model together with a prompt.
+# *RAG*, retrieval-augmented generation, means: find passages, put
 # them in the prompt, ask. The towns are invented, so nothing else can help. You now measure all
 # six arms yourself, on fewer questions.
 
 # %% [markdown]
-# ## 1. The prompt
+# ## The prompt
 # A passage is shown under its id, so that the card can name its source, and with its title, so
 # that "Its mayor is ..." says whose mayor. `titled(passage)` joins title and text.
 
@@ -103,7 +106,7 @@ for messages in (closed_book("Who is the mayor?"), build("Who is the mayor?", at
 # Reading has a price: every question carries its passages, in tokens and in seconds.
 
 # %% [markdown]
-# ## 2. The unchanged model, closed book
+# ## The unchanged model, closed book
 # Forty questions, the same for every arm, and one function that reports as in the lessons before.
 
 # %%
@@ -129,7 +132,7 @@ told("base, closed book", base_closed)
 # It invents, in fluent sentences. Nothing in its weights could tell it about these towns.
 
 # %% [markdown]
-# ## 3. The unchanged model, with passages
+# ## The unchanged model, with passages
 # First make sure what you are about to claim: take a hash of all weights now, and compare it
 # afterwards.
 
@@ -161,11 +164,12 @@ print("you guessed:", answered("5.2"))
 print("weights unchanged:", weights_hash(base) == before)
 
 # %% [markdown]
-# The very same weights now answer what they could not before: the facts were in the prompt. What
-# this sample cannot tell: how the model reads other documents, or other wordings of the prompt.
+# The very same weights now answer some questions that they could not before: the facts were in the
+# prompt. Many more stay wrong although the passage was there, as the next section counts. What this
+# sample cannot tell: how the model reads other documents, or other wordings of the prompt.
 
 # %% [markdown]
-# ## 4. Whose fault is a miss?
+# ## Whose fault is a miss?
 # - **form**: a card was begun and is broken
 # - **retrieval**: the right passage was not among those shown
 # - **abstained**: it was shown, and the model said it cannot tell
@@ -216,15 +220,17 @@ print(sum(why(a) == a.verdict.diagnosis for a in missed), "of", len(missed), "as
 # Each fault has its own mend: training for form, lesson 04 for retrieval. Reading is next.
 
 # %% [markdown]
-# ## 5. The model trained for form
-# The adapter of lesson 02 made valid cards out of prose. Here you take the copy shipped with the
-# course and give it the same passages.
+# ## The model trained for form
+# The adapter of lesson 02 made valid cards out of prose. Now it gets the same passages. If you
+# trained one there, it is yours; else it is the copy that came with the course.
 
 
 # %%
 def with_adapter(name):
-    """The base model with a shipped adapter merged into its weights."""
-    return load_tuned(lesson_adapter(name).folder)[0]
+    """The base model with an adapter merged into its weights."""
+    found = lesson_adapter(name)
+    print(f"the adapter {name!r}: {found.origin}")
+    return load_tuned(found.folder)[0]
 
 
 # %% [markdown]
@@ -265,8 +271,8 @@ for name, model, new in (("base", base, PROSE_TOKENS), ("form", former, CARD_TOK
     told(f"{name} + RAG, cities", answer_all(model, tokenizer, few, lines, build, new), 2)
 
 # %% [markdown]
-# There is no doubt left: training for the form has cost this model its reading. Look closer. Is it
-# that three passages confuse it? Back to the towns, with the right passage alone.
+# On the cities, training for the form has cost this model its reading, with one short passage in
+# the prompt. Is it the same with the passage of a town, if the right one stands there alone?
 
 # %%
 by_id = {p.id: p for p in atlas.passages}
@@ -276,7 +282,9 @@ for name, model, new in (("base", base, PROSE_TOKENS), ("form", former, CARD_TOK
     told(f"{name}, the right passage alone", answers, 0)
 
 # %% [markdown]
-# Does it read at all? An answer that stands in no passage was not read there.
+# Here the two lie close together: compare their intervals. So what the form training cost depends
+# on the kind of page, and this lesson does not say why. But how does it fail where it fails? An
+# answer that stands in no passage was not read there.
 
 # %% [markdown]
 # ### Exercise 5.5
@@ -328,10 +336,11 @@ for name in ("form", "open-book"):
 
 # %% [markdown]
 # The form adapter never met a passage, and it always learned to answer at once. What training
-# never asks for, it may undo.
+# never asks for, it may undo. But passages are not the only difference: the other set is also much
+# larger. How a few hundred examples with passages would do was not tried here.
 
 # %% [markdown]
-# ## 6. Train to read
+# ## Train to read
 # The *open-book* adapter saw cards together with passages: things of many kinds, and none of our
 # towns.
 
@@ -356,12 +365,13 @@ told("open-book + RAG", reader_read)
 copies("open-book + RAG", reader_read)
 
 # %% [markdown]
-# Without passages it knows as little as the others. It has learned how to read, which fits towns
+# Without passages it is right as seldom as the others, though a null in a card is more honest than
+# an invention: look at its misses above. It has learned how to read, which fits towns
 # it has never met. Forty questions leave a wide interval; compare arms only where theirs lie
 # apart.
 
 # %% [markdown]
-# ## 7. Change a fact
+# ## Change a fact
 # The page changes. Take a question that was answered right, and give its town another value.
 
 # %% [markdown]
@@ -420,7 +430,7 @@ for passes in (0, 20):
     print(f"{passes} passes over the facts: {right['k']} of {right['n']} on general knowledge")
 
 # %% [markdown]
-# ## 8. When the page is silent
+# ## When the page is silent
 # Some questions have no answer in any passage. The right card then has null for its answer: the
 # model *abstains*.
 
@@ -436,7 +446,7 @@ print(f"abstained on questions that have an answer: {refused} of {len(reader_rea
 # useless on the second.
 
 # %% [markdown]
-# ## 9. The table, on your machine
+# ## The table, on your machine
 
 
 # %%
@@ -469,16 +479,17 @@ with tempfile.TemporaryDirectory() as folder:
 print(words)
 
 # %% [markdown]
-# ## Remember
+# **Three sentences to remember**
+#
 # 1. Passages in the prompt bring facts, and no weight changes.
-# 2. Training on a prompt without passages may teach a model not to look at them; training with
-#    passages teaches it to read ones it has never seen.
+# 2. Training without passages can teach a model not to look at them, as on the cities; training
+#    with passages teaches it to read ones it has never seen.
 # 3. Before you mend a miss, say whether form, retrieval or reading failed.
 #
 # **An open question.** Two passages contradict each other, one of them out of date. What should
 # the card say, and which examples would teach it?
 #
-# Next: [06 · Which of the two do you need, and is it fit to use?](06_choose_and_ship.ipynb)
+# Next lesson: [Which of the two do you need, and is it fit to use?](06_choose_and_ship.ipynb)
 
 # %%
 progress()
