@@ -36,6 +36,7 @@ def browser(tmp_path_factory):
             args=list(labs.FLAGS),
             viewport={"width": 1280, "height": 900},
         )
+        context.set_default_timeout(labs.LONG)
         yield context
         context.close()
 

@@ -35,7 +35,7 @@ def part(notebook, source: str):
     return notebook.cell(source).locator(".jp-Cell-outputArea")
 
 
-def has(area, text: str, timeout: int = 20_000) -> None:
+def has(area, text: str, timeout: int = 60_000) -> None:
     """Wait until an area shows a text."""
     try:
         area.get_by_text(text).first.wait_for(timeout=timeout)
