@@ -21,7 +21,7 @@ TESTS = Path(__file__).resolve().parent
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
 LAUNCH += ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
 LAUNCH += ["--dynamo_backend", "no"]
-PATIENCE = 240  # seconds after which a launch counts as hung
+PATIENCE = 420  # seconds after which a launch counts as hung
 ARMS = ["--arms", "base,form,base+rag", "--datasets", "cities", "--limit", "5"]
 
 
@@ -205,10 +205,10 @@ def test_what_two_processes_say_to_each_other(talk) -> None:
 
 
 def test_a_process_that_hangs_is_not_waited_for_long(talk) -> None:
-    status, _, shared = talk("hang", FORM_AND_FACTS_WAIT="3")
+    status, _, shared = talk("hang", FORM_AND_FACTS_WAIT="5")
     said, seconds = read(shared / "said.json")
-    assert status != 0 and seconds < 60
-    assert said.startswith("another process of this run gave no sign for 3 s; look which one hangs")
+    assert status != 0 and seconds < parallel.WAIT
+    assert said.startswith("another process of this run gave no sign for 5 s; look which one hangs")
     assert said.endswith("then run the same command again: finished arms are kept")
 
 
