@@ -176,6 +176,7 @@ def _headline(stage: Stage, rows: list[dict], recall: list[dict], weights: dict)
         split=options.split,
         data=data_hash(),
         processes=parallel.size(),
+        seconds={name: round(spent, 1) for name, spent in stage.clock.spent.items()},
     )
 
 
