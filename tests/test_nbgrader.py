@@ -144,7 +144,9 @@ def test_the_release_is_the_courses_notebook_with_test_cells(course):
     assert [cell.metadata.nbgrader.points for cell in checks] == list(POINTS.values())
     assert all(not cell.metadata.editable for cell in checks)
     assert all(nbgrader.ON_ERROR in cell.metadata.tags for cell in checks)
-    kept = [cell.source for cell in released if cell not in checks]
+    # nbgrader leaves its `...` for every solution, also below a prediction that is open already
+    doubled = re.compile(r"( = \.\.\.)\n\.\.\.\Z")
+    kept = [doubled.sub(r"\1", cell.source) for cell in released if cell not in checks]
     comment = ours[0].source.partition("\n\n")
     assert kept == [comment[2], *(c.source for c in ours[1:] if not c.source.startswith("check("))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,9 +55,8 @@ def padded(model, tokenizer, prompts: Sequence[str], size: int) -> list[str]:
 
 def llama(gguf: Path, prompts: Sequence[str]) -> list[str]:
     """llama.cpp on the untrained model's GGUF, one prompt at a time, as it is built for."""
-    from llama_cpp import Llama
-
-    model = Llama(str(gguf), n_ctx=1024, n_threads=torch.get_num_threads(), verbose=False)
+    llama_cpp = importlib.import_module("llama_cpp")  # nobody needs it for anything else
+    model = llama_cpp.Llama(str(gguf), n_ctx=1024, n_threads=torch.get_num_threads(), verbose=False)
     return [
         model(prompt, max_tokens=TYPICAL, temperature=0.0)["choices"][0]["text"]
         for prompt in prompts
