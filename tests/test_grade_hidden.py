@@ -81,10 +81,10 @@ def test_the_capstone_is_measured_outside_of_the_learners_process():
 
     def ask(expr: str, setup: str, seconds: float) -> Run:
         asked.append((expr, setup))
-        return Run(value=[] if len(asked) == 1 else ["no card"] * 24)
+        return Run(value=[] if len(asked) == 1 else ["no card"] * 30)
 
     told = judge(exercise, ask)
-    assert told.outcome == "wrong" and "too few valid cards" in "\n".join(told.lines)
+    assert told.outcome == "wrong" and "0 of 30, wanted 27" in "\n".join(told.lines)
     assert not any("judge" in text or "verdict" in text for pair in asked for text in pair)
 
 
