@@ -48,7 +48,7 @@ def end(process: subprocess.Popen) -> tuple[int, str]:
     try:
         output = process.communicate(timeout=PATIENCE)[0]
     finally:
-        process.kill()
+        process.terminate()  # the launcher ends its processes; killed, it would leave them
     return process.returncode, output
 
 
@@ -256,6 +256,8 @@ def test_a_launch_that_is_not_ours_is_one_sentence(monkeypatch, capsys, variable
     [
         (RuntimeError("[gloo/pair.cc:5] Connection closed by peer"), "has ended; its own message"),
         (RuntimeError("[gloo/x.cc:8] Timed out waiting 3000ms"), "gave no sign for 600 s"),
+        (torch.distributed.DistNetworkError("The client socket has timed out"), "gave no sign"),
+        (torch.distributed.DistStoreError("1/2 clients joined"), "has ended; its own message"),
         (RuntimeError("the weights changed"), None),
         (parallel.ParallelError("the NCCL of old"), None),
     ],

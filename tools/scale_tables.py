@@ -160,18 +160,11 @@ def search(rows: list[dict]) -> str:
 def processes(rows: list[dict]) -> str:
     """The best round of one process and of several, and the ratio."""
     kinds = {"tokens_per_second": "training, tokens/s", "answers_per_second": "answers/s"}
-    best = {
-        (row["processes"], kind): max(
-            other[kind] for other in rows if other["processes"] == row["processes"]
-        )
-        for row in rows
-        for kind in kinds
-    }
     counts = sorted({row["processes"] for row in rows})
     body = []
     for kind, name in kinds.items():
-        shown = [f"{best[count, kind]:.3g}" for count in counts]
-        body.append((name, *shown, f"{best[counts[-1], kind] / best[counts[0], kind]:.2f}"))
+        best = [max(row[kind] for row in rows if row["processes"] == count) for count in counts]
+        body.append((name, *(f"{rate:.3g}" for rate in best), f"{best[-1] / best[0]:.2f}"))
     rounds = max(row["round"] for row in rows)
     head = ("", *(f"{count} processes" if count > 1 else "1 process" for count in counts), "ratio")
     return grid(head, body) + f"\nThe best of {rounds} rounds in turns, on the same cores.\n"

@@ -181,9 +181,9 @@ def explained() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        text, kind = str(error), type(error).__name__  # gloo's are plain, others DistError etc.
-        torchs = kind == "RuntimeError" or kind.startswith("Dist")
-        if size() == 1 or not torchs or not LOST.search(text):
+        text, kind = str(error), type(error).__name__
+        lost = kind.startswith("Dist") or (kind == "RuntimeError" and LOST.search(text))
+        if size() == 1 or not lost:  # torch names most of them DistSomethingError, gloo none
             raise
         if LATE.search(text):
             raise ParallelError(
