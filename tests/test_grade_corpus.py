@@ -138,7 +138,7 @@ def test_the_files_of_the_teacher_are_as_before(graded):
 def test_details_name_what_happened(graded):
     detail = {row["name"]: row["detail"] for row in graded[3]}
     assert bombs_spread() or "more than 64 processes" in detail["fork_bomb"]
-    assert "MemoryError" in detail["memory_bomb"]
+    assert "memory" in detail["memory_bomb"].lower()  # its own error, or our look at it
     assert "1.4: no cell of it" in detail["cell_deleted"]
     assert "nbformat is 3" in detail["old_format"]
     assert "it holds lesson 02" in detail["other_lesson"]
