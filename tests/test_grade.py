@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,10 +17,11 @@ import pytest
 from submissions import make
 from utils import grade, grade_one, grade_pool
 from utils.exercise_data import load_all
+from utils.grade_cgroup import TOP, name_for
 from utils.grade_one import time_for, time_for_cell
 from utils.grade_pool import Pool
 from utils.grade_records import Result, Settings, Submission
-from utils.grade_sandbox import ROOT, Limits, layers, no_sandbox, stage
+from utils.grade_sandbox import ROOT, no_sandbox
 
 BOXES = ["--no-sandbox"] + ["--require-sandbox"] * (not no_sandbox())
 LESSONS = [lesson.number for lesson in load_all()]
@@ -135,6 +134,19 @@ def test_a_worker_without_end_is_ended():
         grade_pool.line_of(worker, 0.5)
 
 
+def left_cgroups(processes: list[psutil.Process]) -> list[Path]:
+    """The cgroups that some processes, ended by now, have made."""
+    return [p for one in processes for p in TOP.glob(f"**/{name_for(one.pid, '*')}")]
+
+
+def gone(path: Path) -> bool:
+    """True when a path vanishes within some seconds."""
+    until = time.monotonic() + 10
+    while path.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    return not path.exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT] if sys.platform != "win32" else [])
 def test_when_the_grader_is_ended_its_workers_end_too(tmp_path, how):
@@ -157,6 +169,7 @@ def test_when_the_grader_is_ended_its_workers_end_too(tmp_path, how):
     status = process.wait(60)
     _, alive = psutil.wait_procs(below, timeout=30)
     assert len(below) >= 2 and alive == []
+    assert [path for path in left_cgroups(below) if not gone(path)] == []
     if how == signal.SIGINT:
         assert status == grade.STOPPED and rows(tmp_path / "g.csv") == []
         assert list((tmp_path / "tmp").iterdir()) == []
@@ -206,37 +219,3 @@ def test_a_lesson_gets_the_time_that_its_exercises_need():
     assert time_for(lessons["00"]) == grade_one.BASE
     assert time_for(lessons["06"]) == grade_one.BASE + 2 * (longest - grade_one.USUAL)
     assert time_for_cell(120, lessons["00"]) == 30 and time_for_cell(900, lessons["06"]) == longest
-
-
-def test_neither_exercises_nor_the_grader_reach_the_learners_copy(tmp_path):
-    stage(tmp_path / "utils")
-    names = {path.name for path in tmp_path.rglob("*")}
-    assert {"card.py", "evaluate.py", "grade_learner.py", "check.py"} <= names
-    assert not {"judge.py", "exercise_data.py", "grade_one.py", "grade.py", "exercises"} & names
-    assert "def passed" in (tmp_path / "utils" / "check.py").read_text("utf-8")
-    with contextlib.suppress(FileNotFoundError):
-        wanted = json.loads((ROOT / "utils/exercises/solutions.json").read_text("utf-8"))["1.4"]
-        assert not [p for p in tmp_path.rglob("*.py") if wanted in p.read_text("utf-8")]
-
-
-def test_secrets_inside_of_folders_shown_are_covered(tmp_path):
-    shown = tmp_path / "python"
-    secret, inner = shown / "class", shown / "class" / "env"
-    inner.mkdir(parents=True)
-    (shown / "hidden.toml").write_text("x")
-    options = layers({shown, inner}, (str(secret), str(shown / "hidden.toml"), str(tmp_path / "o")))
-    assert options[:3] == ["--ro-bind", str(shown), str(shown)]
-    assert options[-3:] == ["--ro-bind", str(inner), str(inner)]
-    assert ["--tmpfs", str(secret)] == options[options.index("--tmpfs") :][:2]
-    assert options[options.index("/dev/null") + 1] == str(shown / "hidden.toml")
-    assert str(tmp_path / "o") not in options
-
-
-def test_limits_reach_the_learners_process():
-    code = "import resource\nfound = resource.getrlimit(resource.RLIMIT_NOFILE)[0]"
-    code += "\ndef wilson(k, n): return found"
-    book = make.submission(make.answers() | {"1.4": code})
-    if sys.platform == "win32":
-        pytest.skip("no limits there")
-    result = graded(book, limits=replace(Limits(), files=99))
-    assert any("yours:        99" in line for line in result.feedback), result.feedback

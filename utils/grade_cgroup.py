@@ -33,6 +33,18 @@ def fence(name: str, processes: int, top: Path = TOP) -> Path | None:
     return None
 
 
+def sweep(pid: int, top: Path = TOP) -> None:
+    """Remove the cgroups that a grading process which was ended has left; see name_for."""
+    for parent in (top / "pids", top):
+        for folder in parent.glob(name_for(pid, "*")):
+            remove(folder)
+
+
+def name_for(pid: int, mark: str) -> str:
+    """The name of a cgroup of the grading process with that number."""
+    return f"form-and-facts-{pid}-{mark}"
+
+
 def inside(command: list[str], folder: Path | None) -> list[str]:
     """The command that enters a cgroup first."""
     if folder is None:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from utils.evaluate import GRACE, KEPT
-from utils.grade_cgroup import fence, inside, remove
+from utils.grade_cgroup import fence, inside, name_for, remove
 from utils.grade_sandbox import MB, Box, Limits
 from utils.grade_tree import NEVER, end_marked, end_tree, family, memory_of
 from utils.jsonform import Gap, NotJson, to_json
@@ -51,7 +51,7 @@ class Kernel:
         self.box, self.limits, self.deadline = box, limits, deadline
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, close() closes it
         cwd = None if box.sandboxed else box.folder / "work"
-        self.fence = fence(box.folder.name, limits.processes)
+        self.fence = fence(name_for(os.getpid(), box.folder.name[-8:]), limits.processes)
         self.process = subprocess.Popen(
             inside(box.command, self.fence),
             env=box.env,

@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
+from utils.grade_cgroup import sweep
 from utils.grade_notebook import officials
 from utils.grade_one import time_for
 from utils.grade_records import FAULT, Result, Settings, Submission, as_json, box_of, result_from
@@ -92,6 +93,7 @@ class Pool:
             return line_of(worker, self.seconds)
         finally:
             end_tree(worker.pid)
+            sweep(worker.pid)
             with self.lock:
                 self.running.discard(worker.pid)
             with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ import threading
 
 import psutil
 
+from utils.grade_cgroup import sweep
 from utils.grade_one import grade_one
 from utils.grade_records import as_json, settings_from, submission_from
 from utils.grade_tree import end_tree
@@ -45,6 +46,7 @@ def watch_parent() -> None:
         while sys.stdin.read(1):
             continue
     end_children()
+    sweep(os.getpid())
     os._exit(1)
 
 
