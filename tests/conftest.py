@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,15 @@ SENTENCES = [
 def tiny() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """(model, tokenizer) of `make_tiny`, shared by all tests: a test that trains makes its own."""
     return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def saved(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model, as save_pretrained writes it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    for part in tiny:
+        part.save_pretrained(folder)
+    return folder
 
 
 def make_tiny(seed: int = 0) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:

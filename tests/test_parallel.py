@@ -25,15 +25,6 @@ PATIENCE = 420  # seconds after which a launch counts as hung
 ARMS = ["--arms", "base,form,base+rag", "--datasets", "cities", "--limit", "5"]
 
 
-@pytest.fixture(scope="module")
-def saved(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny model, as save_pretrained writes it."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    for part in tiny:
-        part.save_pretrained(folder)
-    return folder
-
-
 def start(script: str, *arguments: object, processes: int = 2, **variables: str):
     """Launch a script of this folder; its output comes through a pipe."""
     command = [*(LAUNCH if processes > 1 else [sys.executable]), TESTS / script, *arguments]

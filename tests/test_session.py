@@ -24,15 +24,6 @@ RATE = {"k", "n", "rate", "low", "high"}
 TWO_ARMS = ["--arms", "base,base+rag", "--datasets", "cities", "--limit", "3"]
 
 
-@pytest.fixture(scope="module")
-def saved(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny model, as save_pretrained writes it."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    for part in tiny:
-        part.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def tiny_machine(saved: Path, monkeypatch: pytest.MonkeyPatch):
     """The tiny model on one thread, an embedder that needs no model, eight training examples."""

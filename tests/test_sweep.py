@@ -22,15 +22,6 @@ HAS_RAY = importlib.util.find_spec("ray") is not None  # CI has it, a learner ne
 HERE = ["--cpus", "1", "--memory", "0.5"]
 
 
-@pytest.fixture(scope="module")
-def saved(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny model, as save_pretrained writes it."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    for part in tiny:
-        part.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORM_AND_FACTS_DEVICE", "cpu")
