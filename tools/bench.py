@@ -11,6 +11,7 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,6 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 def measure(part: str, given: argparse.Namespace) -> object:
     """The measurement of one part."""
-    print(f"{part}:", flush=True)
     say = lambda text: print(f"  {text}", flush=True)  # noqa: E731
     if part == "training":
         from tools import bench_training
@@ -42,6 +42,21 @@ def measure(part: str, given: argparse.Namespace) -> object:
 
         return bench_search.measure(given.sizes, given.rounds, say)
     return run_phases()
+
+
+def keep(out: Path, parts: Sequence[str], make: Callable[[str], object]) -> None:
+    """Make the parts in turn, and write each beside those measured before, with the machine."""
+    found = read_json(out) or {}
+    for part in parts:
+        print(f"{part}:", flush=True)
+        found |= {
+            "schema": 1,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "device": device_facts(),
+            "versions": {name: version(name) for name in PACKAGES},
+            part: make(part),
+        }
+        write_json(out, found)
 
 
 def run_phases() -> dict[str, float]:
@@ -69,17 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--rounds and --sizes must be 1 or more")
     if given.gguf and not (given.gguf.is_file() and importlib.util.find_spec("llama_cpp")):
         parser.error("--gguf needs a file that is there and: pip install llama-cpp-python")
-    found = read_json(given.out) or {}
     try:
-        for part in given.parts:
-            found |= {
-                "schema": 1,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "device": device_facts(),
-                "versions": {name: version(name) for name in PACKAGES},
-                part: measure(part, given),
-            }
-            write_json(given.out, found)
+        keep(given.out, given.parts, lambda part: measure(part, given))
     except (ModelError, RuntimeError) as error:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ import torch
 from utils.datasets import load_dataset
 from utils.finetune import load_tuned
 from utils.generate import generate
-from utils.models import load_embedder, load_model
+from utils.models import load_embedder
 from utils.prompts import ask, opening, render
 from utils.rag import find_passages
 from utils.recipes import SHIPPED
@@ -63,14 +63,16 @@ def llama(gguf: Path, prompts: Sequence[str]) -> list[str]:
     ]
 
 
-def ways_of(prompts: list[str], openings: list[str], gguf: Path | None) -> dict[str, Callable]:
+def ways_of(
+    model, tokenizer, prompts: list[str], openings: list[str], gguf: Path | None
+) -> dict[str, Callable]:
     """Each way by its name: a function that gives the texts it wrote.
 
     transformers loads a model in the type it was saved in, here fp32; that is the usual way.
     The others compute in the type that is fast on this machine.
     """
-    model, tokenizer = load_tuned(SHIPPED / "open-book")
-    slow = load_tuned(SHIPPED / "open-book", dtype=torch.float32)[0]
+    usual = model.dtype == torch.float32
+    slow = model if usual else load_tuned(SHIPPED / "open-book", dtype=torch.float32)[0]
     ours = lambda: generate(model, tokenizer, prompts, NEW, openings=openings)  # noqa: E731
     ways = {
         ALONE: lambda: padded(slow, tokenizer, prompts[:FEW], 1),
@@ -78,7 +80,7 @@ def ways_of(prompts: list[str], openings: list[str], gguf: Path | None) -> dict[
         PADDED: lambda: padded(model, tokenizer, prompts, BATCH),
         OURS: lambda: [c.text for c in ours()],
     }
-    if model.dtype == torch.float32:
+    if usual:
         del ways[ALONE_FAST]
     if gguf is not None:
         ways[LLAMA] = lambda: llama(gguf, prompts[:FEW])
@@ -89,8 +91,9 @@ def measure(
     rounds: int, say: Callable[[str], None], count: int = 96, gguf: Path | None = None
 ) -> dict:
     """Answers a second of each way, round after round, and the share of texts that differ."""
-    prompts, openings = prompts_of(count, load_model()[1])
-    ways = ways_of(prompts, openings, gguf)
+    model, tokenizer = load_tuned(SHIPPED / "open-book")
+    prompts, openings = prompts_of(count, tokenizer)
+    ways = ways_of(model, tokenizer, prompts, openings, gguf)
     found: dict[str, list[float]] = {name: [] for name in ways}
     texts: dict[str, list[str]] = {}
     for turn in range(rounds):

@@ -15,15 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import bench_search  # noqa: E402
+from tools import bench, bench_search  # noqa: E402
+from tools.bench_search import recall  # noqa: E402
 from utils import parallel  # noqa: E402
 from utils.datasets import load_dataset, training_examples  # noqa: E402
 from utils.finetune import Settings, train  # noqa: E402
@@ -32,7 +31,7 @@ from utils.models import ModelError, device_and_dtype, load_embedder, load_model
 from utils.nearest import search_exact  # noqa: E402
 from utils.pairs import Group, make_groups, make_row  # noqa: E402
 from utils.prompts import titled  # noqa: E402
-from utils.report import PACKAGES, device_facts, read_json, write_json  # noqa: E402
+from utils.report import write_json  # noqa: E402
 from utils.retrieve import embed  # noqa: E402
 
 PARTS = ("lengths", "processes", "embedding", "codes")
@@ -180,12 +179,6 @@ def ranked_again(found, vectors, queries):
     return [line[order[:10]] for line, order in zip(found, (-scores).argsort(1), strict=True)]
 
 
-def recall(found, wanted) -> float:
-    """The share of the ten nearest that was found."""
-    hits = sum(len(set(a) & set(b)) for a, b in zip(map(list, found), wanted.tolist(), strict=True))
-    return hits / wanted.size
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Measure the parts asked for and write them beside those measured before."""
     parser = argparse.ArgumentParser(prog="python tools/bench_scale.py", description=__doc__)
@@ -201,18 +194,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--rounds must be 1 or more")
     make = {"lengths": lengths, "embedding": embedding, "codes": codes}
     make["processes"] = lambda: processes(given.rounds)
-    found = read_json(given.out) or {}
     try:
-        for part in given.parts:
-            print(f"{part}:", flush=True)
-            found |= {
-                "schema": 1,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "device": device_facts(),
-                "versions": {name: version(name) for name in PACKAGES},
-                part: make[part](),
-            }
-            write_json(given.out, found)
+        bench.keep(given.out, given.parts, lambda part: make[part]())
     except (ModelError, subprocess.CalledProcessError) as error:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1

@@ -69,6 +69,12 @@ def measure(sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> li
     return rows
 
 
+def recall(found, wanted: np.ndarray) -> float:
+    """The share of the nearest, `wanted` (queries, k), that was found."""
+    hits = sum(len(set(a) & set(b)) for a, b in zip(map(list, found), wanted.tolist(), strict=True))
+    return hits / wanted.size
+
+
 def _row(vectors: np.ndarray, queries: np.ndarray, tuning: np.ndarray, rounds: int) -> dict:
     drawn = Drawn(vectors)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +93,6 @@ def _row(vectors: np.ndarray, queries: np.ndarray, tuning: np.ndarray, rounds: i
             start = time.perf_counter()
             _, true = search_exact(halves, queries, K)
             exact.append(len(queries) / (time.perf_counter() - start))
-    hits = sum(len(set(a) & set(b)) for a, b in zip(near.tolist(), true.tolist(), strict=True))
     return {
         "passages": len(vectors),
         "backend": "FAISS lists" if any(s.lists is not None for s in index.segments) else "exact",
@@ -95,6 +100,6 @@ def _row(vectors: np.ndarray, queries: np.ndarray, tuning: np.ndarray, rounds: i
         "bytes": size,
         "queries_per_second": round(max(fast), 1),
         "exact_queries_per_second": round(max(exact), 1),
-        "recall_at_10": hits / (len(queries) * K),
+        "recall_at_10": recall(near, true),
         "n": len(queries),
     }
