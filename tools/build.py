@@ -41,7 +41,9 @@ def load_source(path: Path, root: Path) -> tuple[list[Cell], Lesson]:
     toml = root / EXERCISES / f"{path.name[:2]}.toml"
     lesson = load_lesson(toml) if toml.exists() else Lesson(path.name[:2], path.stem, ())
     name = path.relative_to(root).as_posix()
-    return read_lesson(path.read_text(encoding="utf-8"), name, lesson), lesson
+    text = path.read_text(encoding="utf-8")
+    text = text.replace(TIME, computing_time(path)) if TIME in text else text
+    return read_lesson(text, name, lesson), lesson
 
 
 def notebook(path: Path, root: Path, student: bool) -> Notebook:
@@ -55,7 +57,6 @@ def notebook(path: Path, root: Path, student: bool) -> Notebook:
             source = stripped(source) if student else full(source)
         if i == 0:
             name = path.relative_to(root).as_posix()
-            source = source.replace(TIME, computing_time(path))
             source = f"<!-- made from {name} by make build; edit that -->\n\n{source}"
         made.append(as_json(cell, source, cell_id(cell, lesson.number, i), metadata(cell, by_id)))
     value = {"cells": made, "metadata": KERNEL, "nbformat": 4, "nbformat_minor": 5}

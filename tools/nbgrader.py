@@ -56,8 +56,7 @@ def assignment(path: Path, root: Path) -> dict[str, Any]:
         if cell.checks:
             facts = {**facts, "tags": [*facts.get("tags", []), ON_ERROR]}
         id = build.cell_id(cell, lesson.number, i)
-        source = source_of(cell, by_id).replace(build.TIME, build.computing_time(path))
-        made.append(build.as_json(cell, source, id, facts))
+        made.append(build.as_json(cell, source_of(cell, by_id), id, facts))
     value = {"cells": made, "metadata": build.KERNEL, "nbformat": 4, "nbformat_minor": 5}
     return build.with_first_cell(value, lesson.number, root)
 
