@@ -8,9 +8,11 @@ only what the model itself would have written is kept.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from utils.card import KINDS, Card, write_card
+from utils.prompts import token_ids
 
 LONGEST = 3  # tokens of the past that are looked up
 SURE, UNSURE = 8, 4  # tokens guessed after several tokens found, and after a single one
@@ -46,12 +48,12 @@ class Frame:
     """What every card has in common, as tokens; its values are gaps."""
 
     def __init__(self, tokenizer) -> None:
-        self.gap, *_ = _ids(GAP, tokenizer)
+        self.gap, *_ = token_ids(GAP, tokenizer)
         self.lookup = Lookup(keep_first=True)
         for source, answer in ((GAP, GAP), (GAP, None), (None, GAP), (None, None)):
             for kind in KINDS:
                 text = write_card(Card(source=source, kind=kind, answer=answer))
-                self.lookup.add([*_ids(text, tokenizer), tokenizer.eos_token_id])
+                self.lookup.add([*token_ids(text, tokenizer), tokenizer.eos_token_id])
         self.first = self.lookup.tokens[0]
 
     def after(self, past: Sequence[int]) -> list[int]:
@@ -86,5 +88,7 @@ class Drafter:
         return []
 
 
-def _ids(text: str, tokenizer) -> list[int]:
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+@functools.lru_cache(maxsize=4)
+def frame_of(tokenizer) -> Frame:
+    """The frame of a card in a tokenizer's tokens, made once."""
+    return Frame(tokenizer)

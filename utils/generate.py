@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from utils.prompts import token_ids
+
 TOKENS_IN_A_BATCH = 12_000
 
 
@@ -40,8 +42,8 @@ def generate(
     end-of-turn token. `openings` says how each completion probably begins: where that is
     right it saves time, and it never changes the text.
     """
-    ids = _ids(prompts, tokenizer)
-    likely = _ids(openings or [""] * len(prompts), tokenizer)
+    ids = [token_ids(prompt, tokenizer) for prompt in prompts]
+    likely = [token_ids(text, tokenizer) for text in openings or [""] * len(prompts)]
     run, split = _way(model)
     found: list[Completion | None] = [None] * len(prompts)
     for batch in split(ids, max_new_tokens):
@@ -105,17 +107,13 @@ def _run_packed(model, tokenizer, ids: list[list[int]], likely, new: int) -> lis
     """As `_run`, without padding and with guesses; `likely` begins each of them."""
     import torch
 
-    from utils.draft import Drafter, Frame
+    from utils.draft import Drafter, frame_of
     from utils.packed import decode_packed
 
-    frame = Frame(tokenizer)
+    frame = frame_of(tokenizer)
     drafters = [Drafter(prompt, frame, guess) for prompt, guess in zip(ids, likely, strict=True)]
     with torch.inference_mode():
         return decode_packed(model, ids, drafters, new, _end_tokens(model, tokenizer))
-
-
-def _ids(texts: Sequence[str], tokenizer) -> list[list[int]]:
-    return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 
 def _end_tokens(model, tokenizer) -> list[int]:

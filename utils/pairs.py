@@ -11,7 +11,7 @@ import torch
 
 from utils.card import write_card
 from utils.data import Example
-from utils.prompts import ask, render
+from utils.prompts import ask, render, token_ids
 
 IGNORED = -100  # the label of a token that is not learned
 PREFIX, PADDING = 0, -1
@@ -52,7 +52,7 @@ def make_row(group: Group, tokenizer) -> dict[str, list[int]]:
     Lists of one length: `input_ids`, `labels` (IGNORED outside the completions),
     `position_ids` and `branch` (PREFIX, then 1, 2, ...).
     """
-    prompts = [_ids(pair.prompt, tokenizer) for pair in group.pairs]
+    prompts = [token_ids(pair.prompt, tokenizer) for pair in group.pairs]
     shared = min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
     row = {
         "input_ids": prompts[0][:shared],
@@ -61,7 +61,7 @@ def make_row(group: Group, tokenizer) -> dict[str, list[int]]:
         "branch": [PREFIX] * shared,
     }
     for number, (pair, prompt) in enumerate(zip(group.pairs, prompts, strict=True), 1):
-        asked, wanted = prompt[shared:], _ids(pair.completion, tokenizer)
+        asked, wanted = prompt[shared:], token_ids(pair.completion, tokenizer)
         length = len(asked) + len(wanted)
         row["input_ids"] += asked + wanted
         row["labels"] += [IGNORED] * len(asked) + wanted
@@ -91,7 +91,3 @@ def hide(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     open_ = before & ((seen == PREFIX) | (seen == asks))
     mask = torch.zeros(open_.shape, dtype=dtype, device=branch.device)
     return mask.masked_fill(~open_, torch.finfo(dtype).min)[:, None]
-
-
-def _ids(text: str, tokenizer) -> list[int]:
-    return tokenizer(text, add_special_tokens=False)["input_ids"]

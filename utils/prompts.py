@@ -40,6 +40,11 @@ def titled(passage: Passage) -> str:
     return f"{passage.title}: {passage.text}" if passage.title else passage.text
 
 
+def token_ids(text: str, tokenizer) -> list[int]:
+    """A text that is rendered already as token ids: the template has set its marks."""
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
 def render(messages: Messages, tokenizer) -> str:
     """The messages as the text the model continues, chat template applied."""
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
