@@ -96,5 +96,10 @@ def as_json(record: Submission | Settings | Result) -> dict[str, Any]:
 
 def plain(text: str) -> str:
     """A line that every file can hold: no control characters, and the same in every run."""
-    text = CHANGING.sub("...", text[:MOST]).encode("utf-8", "replace").decode("utf-8")
+    text = CHANGING.sub("...", text[:MOST])
+    return printable(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def printable(text: str) -> str:
+    """A text with a space for every character that is not printed."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -19,10 +19,18 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from utils.grade_records import FAULT, Result, Settings, Submission, as_json, result_from
+from utils.grade_records import (
+    FAULT,
+    Result,
+    Settings,
+    Submission,
+    as_json,
+    printable,
+    result_from,
+)
 from utils.grade_sandbox import ROOT
+from utils.grade_tables import harmless
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 STYLE = "body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}"
 STYLE += "pre{white-space:pre-wrap;background:#f4f4f4;padding:1em}"
 
@@ -30,8 +38,8 @@ STYLE += "pre{white-space:pre-wrap;background:#f4f4f4;padding:1em}"
 def sheet(results: Iterable[Result], seconds: bool = True) -> str:
     """The whole CSV, a row a result, sorted by name and file; a column an exercise."""
     rows = sorted(results, key=lambda result: (result.name.casefold(), result.name, result.file))
-    ids = sorted({id for row in rows for id in row.points}, key=lambda id: id.split("."))
-    ids.sort(key=lambda id: [int(part) for part in id.split(".")])
+    ids = {id for row in rows for id in row.points}
+    ids = sorted(ids, key=lambda id: [int(part) for part in id.split(".")])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = ["name", "file", "status", *ids, "total", "max", "seconds", "sandbox", "detail"]
@@ -46,7 +54,7 @@ def sheet(results: Iterable[Result], seconds: bool = True) -> str:
 
 def cell(text: str) -> str:
     """A text that no table program takes for a formula, in characters a file can hold."""
-    return f"'{clean(text)}" if text.startswith(FORMULA) else clean(text)
+    return clean(harmless(text))
 
 
 def write(path: Path, text: str) -> None:
@@ -95,8 +103,7 @@ def page(result: Result, lines: list[str]) -> str:
 
 def clean(text: str) -> str:
     """A line without control characters, in characters a file can hold."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else " " for c in text)
+    return printable(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def file_stem(result: Result) -> str:

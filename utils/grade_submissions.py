@@ -51,7 +51,7 @@ def find(source: Path, scratch: Path, stems: tuple[str, ...] = ()) -> list[Submi
     if source.is_dir():
         entries = sorted(walk(source, source), key=lambda entry: entry.file)
         folders = sorted(p.name for p in source.iterdir() if p.is_dir() and not p.is_symlink())
-        inner, wrapper = "", ""
+        wrapper = ""
     elif zipfile.is_zipfile(source):
         entries = sorted(unpack(source, scratch), key=lambda entry: entry.file)
         folders, wrapper = [], source.stem

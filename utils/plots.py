@@ -29,10 +29,9 @@ def headline_picture(rows: Sequence[dict], folder: Path, name: str = "headline")
         _bars(axes, placed, 0.38, None, color=colour, label=label)
     axes.set_xticks(range(len(shown)), [r["arm"] for r in shown], fontsize=12)
     axes.set_ylim(0, 109)
-    axes.set_xlabel("arm", fontsize=13)
-    axes.set_ylabel("share of answers (%)", fontsize=13)
     sizes = sorted({r["n"] for r in shown}) or [0]
-    axes.set_title(f"Form and facts on atlas, n = {_span(sizes)} questions an arm", fontsize=14)
+    title = f"Form and facts on atlas, n = {_span(sizes)} questions an arm"
+    _named(axes, title, "arm", "share of answers (%)", 14)
     _legend_below(axes, 2)
     text = headline_words(shown)
     _save(figure, folder, name, text)
@@ -61,9 +60,13 @@ def dose_picture(rows: Sequence[dict], folder: Path, name: str = "dose") -> str:
         axes.plot(xs, ys, style, color=colour, label=label, linewidth=2, markersize=8)
         lines += [f"{label}, {x} passes: {_words(right)}." for x, right in points]
     axes.set_xticks(sorted({r["passes"] for r in rows}))
-    axes.set_xlabel("passes over the 100 facts (epochs)", fontsize=13)
-    axes.set_ylabel("right answers (%)", fontsize=13)
-    axes.set_title("When are facts memorised, and what does it cost?", fontsize=14)
+    _named(
+        axes,
+        "When are facts memorised, and what does it cost?",
+        "passes over the 100 facts (epochs)",
+        "right answers (%)",
+        14,
+    )
     axes.set_ylim(-3, 103)
     axes.legend(fontsize=12)
     text = "\n".join(lines) + "\n"
@@ -94,9 +97,7 @@ def recall_picture(rows: Sequence[dict], folder: Path, name: str = "recall") -> 
                 axes.bar([x for x, _ in shown], heights, 0.25, fill=False, linestyle=":", **bar)
     axes.set_xticks(range(len(names)), names, fontsize=13)
     axes.set_ylim(0, 104)
-    axes.set_xlabel("data set", fontsize=13)
-    axes.set_ylabel("right passage found (%)", fontsize=13)
-    axes.set_title("Is the passage found?", fontsize=15)
+    _named(axes, "Is the passage found?", "data set", "right passage found (%)")
     _legend_below(axes, 3)
     text = recall_words(rows)
     _save(figure, folder, name, text)
@@ -135,9 +136,12 @@ def tokens_picture(
         axes.annotate(", ".join(arms), (x, y), **place, **at)
     axes.set_xlim(0, 1.08 * widest)
     axes.set_ylim(-6, 106)
-    axes.set_xlabel("prompt tokens an answer", fontsize=13)
-    axes.set_ylabel("valid cards (%)", fontsize=13)
-    axes.set_title(f"What does the form cost? Questions of {dataset}", fontsize=15)
+    _named(
+        axes,
+        f"What does the form cost? Questions of {dataset}",
+        "prompt tokens an answer",
+        "valid cards (%)",
+    )
     text = tokens_words(shown, dataset)
     _save(figure, folder, name, text)
     return text
@@ -160,6 +164,13 @@ def _canvas():
     axes = figure.subplots()
     axes.tick_params(labelsize=12)
     return figure, axes
+
+
+def _named(axes, title: str, x: str, y: str, size: int = 15) -> None:
+    """The title and the names of both axes."""
+    axes.set_xlabel(x, fontsize=13)
+    axes.set_ylabel(y, fontsize=13)
+    axes.set_title(title, fontsize=size)
 
 
 def _legend_below(axes, columns: int) -> None:

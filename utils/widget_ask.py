@@ -10,7 +10,7 @@ from utils.data import Question
 from utils.prompts import titled
 from utils.rag import Answer, answer_all, find_passages
 from utils.runner import CARD_TOKENS, PROSE_TOKENS
-from utils.widget_html import Table, badge, brief
+from utils.widget_html import Table, badge, brief, card_badge
 from utils.widget_panel import Panel
 
 MOST = 1000  # characters of a question
@@ -158,7 +158,7 @@ def _text(answer: Answer):
 
 
 def _form(answer: Answer):
-    return badge("valid card", True) if answer.verdict.valid else badge("no valid card", False)
+    return card_badge(answer.verdict.valid)
 
 
 def _fact(answer: Answer):

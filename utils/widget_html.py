@@ -93,6 +93,11 @@ def badge(word: str, good: bool | None = None) -> Markup:
     return Markup('<span style="{}">{} {}</span>').format(BADGE.format(colour), sign, seen(word))
 
 
+def card_badge(valid: bool) -> Markup:
+    """Whether an answer is a valid card."""
+    return badge("valid card", True) if valid else badge("no valid card", False)
+
+
 def bar(share: float, number: str) -> Markup:
     """A number, and a bar of that share (0 to 1) of the width below it."""
     width = f"{100 * min(1.0, max(0.0, share)):.1f}%"

@@ -13,7 +13,7 @@ from utils.card import is_card
 from utils.generate import generate
 from utils.plots import FORM
 from utils.prompts import closed_book, render
-from utils.widget_html import Table, badge, brief
+from utils.widget_html import Table, brief, card_badge
 from utils.widget_panel import Panel
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class TrainingMonitor(Panel):
     def now(self) -> list[Table]:
         """The samples, a row for each step and question."""
         rows = [
-            (str(s.step), question, brief(text), _badge(text))
+            (str(s.step), question, brief(text), card_badge(is_card(text)))
             for s in self.samples
             for question, text in zip(self.questions, s.texts, strict=True)
         ]
@@ -153,7 +153,3 @@ def curve(losses: dict[int, float], total: int, marks: Sequence[int]) -> Markup:
         now=steps[-1],
         total=total,
     )
-
-
-def _badge(text: str) -> Markup:
-    return badge("valid card", True) if is_card(text) else badge("no valid card", False)
