@@ -10,6 +10,9 @@ from sample_lesson import RIGHT, make_notebook, run_cell  # noqa: F401
 from utils import check as course
 from utils import guesses
 from utils.evaluate import evaluate
+from utils.exercise_cases import Case
+from utils.judge import judge_case
+from utils.runs import Run
 
 
 def test_right(notebook):
@@ -121,6 +124,18 @@ def test_errors_show_the_learners_own_line(notebook, body, fragments):
 def test_what_takes_too_long_is_stopped(notebook, body, fragment):
     out = notebook(f"def quick():\n    {body}\ncheck('1.5')")
     assert "error:        no answer after 0.3 seconds" in out and fragment in out
+
+
+def test_a_case_may_have_its_own_time_limit():
+    asked = []
+
+    def ask(expr, setup, seconds):
+        asked.append(seconds)
+        return Run(value=1)
+
+    for case in (Case("f()", "", 1, seconds=3.0), Case("f()", "", 1)):
+        assert judge_case(case, ask, 10.0).outcome == "right"
+    assert asked == [3.0, 10.0]
 
 
 @pytest.mark.parametrize(("body", "unwritten"), [("...", True), ("x = rows", False)])

@@ -145,6 +145,7 @@ def changed(text: str, old: str, new: str) -> str:
         (FUNCTION, 'expr = "share([True])"', 'expr = "x = 1"', "case 1: `expr` is not Python"),
         (FUNCTION, 'setup = "x = 1"', 'setup = "x ="', "case 1: `setup` is not Python"),
         (FUNCTION, "tolerance = 0.1", "tolerance = -1", "`tolerance` must be 0 or more"),
+        (FUNCTION, "tolerance = 0.1", "seconds = 0", "`seconds` must be above 0"),
         (FUNCTION, 'message = "Null."', "", "case 2: `message` is missing"),
         (FUNCTION, "want_json = '{\"a\": null}'", "", "exactly one of `want`, `want_json`"),
         (FUNCTION, "want_json = '{\"a\": null}'", "want = 2026-01-02", "is no JSON value"),

@@ -49,7 +49,10 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("name", ["README.md", "data/README.md", "CONTRIBUTING.md"])
+LINKING = ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/faq.md", "docs/results.md"]
+
+
+@pytest.mark.parametrize("name", LINKING)
 def test_links_resolve(name):
     page = ROOT / name
     text = page.read_text("utf-8")
@@ -59,6 +62,17 @@ def test_links_resolve(name):
             assert target[1:] in anchors, target
         elif "://" not in target:
             assert (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_the_messages_in_the_questions_are_those_that_are_printed():
+    page = (ROOT / "docs" / "faq.md").read_text("utf-8")
+    sources = [p for folder in ("utils", "tools") for p in (ROOT / folder).glob("*.py")]
+    code = "\n".join(path.read_text("utf-8") for path in sources)
+    code = re.sub(r"\"\s*\n\s*[fr]?\"", "", code)  # a sentence over several lines is one
+    messages = re.findall(r"^### `(.+)`$", page, re.MULTILINE)
+    pythons = {"No module named 'utils'", "NameError"}
+    assert len(messages) > 10 and pythons < set(messages)
+    assert [m for m in messages if m not in code and m not in pythons] == []
 
 
 def test_the_options_are_those_of_the_command_line(capsys):

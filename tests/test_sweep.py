@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from utils import sweep, sweep_run, sweep_task
-from utils.sweep_run import Needs, SweepError
+from utils.cluster import GIB, ClusterError, Needs, fitting
 from utils.sweep_table import over_seeds, pooled
 from utils.sweep_task import Task, make_tasks, without
 
@@ -229,8 +229,9 @@ def test_an_unknown_arm_stops_before_anything_is_run(tmp_path: Path, capsys) -> 
 def test_without_ray_installed_the_mend_is_told(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     assert sweep.main(["--seeds", "0", "--out", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"Stopped: {sweep_run.NO_RAY}\n"
-    assert 'python -m pip install ".[scale]"' in sweep_run.NO_RAY and "--local" in sweep_run.NO_RAY
+    told = capsys.readouterr().err
+    assert told.startswith("Stopped: Ray is not installed; run: ") and told.count("\n") == 1
+    assert 'python -m pip install ".[scale]"' in told and "--local" in told
 
 
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed")
@@ -260,20 +261,20 @@ def machines(*resources: dict):
 
 
 def test_a_task_asks_for_no_more_cores_than_this_machine_has() -> None:
-    memory = 8 * sweep_run.GIB
-    assert sweep_run._fitting(machines({"CPU": 1.0, "memory": memory}), Needs(), True) == 1
-    assert sweep_run._fitting(machines({"CPU": 8.0, "memory": memory}), Needs(), True) == 2
+    memory = 8 * GIB
+    assert fitting(machines({"CPU": 1.0, "memory": memory}), Needs(), True, "") == 1
+    assert fitting(machines({"CPU": 8.0, "memory": memory}), Needs(), True, "") == 2
 
 
 @pytest.mark.parametrize(
     ("needs", "resources"),
     [
-        (Needs(memory=16), [{"CPU": 4, "memory": 8 * sweep_run.GIB}]),
-        (Needs(gpus=1), [{"CPU": 4, "memory": 8 * sweep_run.GIB}]),
-        (Needs(cpus=8), [{"CPU": 4, "memory": 8 * sweep_run.GIB}]),
+        (Needs(memory=16), [{"CPU": 4, "memory": 8 * GIB}]),
+        (Needs(gpus=1), [{"CPU": 4, "memory": 8 * GIB}]),
+        (Needs(cpus=8), [{"CPU": 4, "memory": 8 * GIB}]),
         (Needs(), []),
     ],
 )
 def test_a_task_that_fits_nowhere_is_one_sentence(needs: Needs, resources: list) -> None:
-    with pytest.raises(SweepError, match="lower --cpus, --gpus or --memory"):
-        sweep_run._fitting(machines(*resources), needs, False)
+    with pytest.raises(ClusterError, match="lower --cpus, --gpus or --memory"):
+        fitting(machines(*resources), needs, False, sweep_run.LOWER)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import bench_tables, published, scale_tables, tables, teaching  # noqa: E402
+from tools import bench_tables, published, results_tables, scale_tables, tables, teaching  # noqa: E402
 from tools.tables import ReadmeError, load  # noqa: E402
 from utils import plots  # noqa: E402
 
@@ -74,6 +74,7 @@ PAGES = {
     "README.md": readme_values,
     "data/README.md": card_values,
     "docs/performance.md": speed_values,
+    "docs/results.md": results_tables.values,
     "docs/scale.md": scale_tables.values,
     "docs/teaching.md": teaching.hub_values,
     "docs/teaching/plan.md": teaching.plan_values,

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from utils import plots, report
 from utils.cache import EMBEDDER, GENERATOR
 from utils.data import read_lines
 from utils.library import LEAST
+from utils.measure import rate
 
 HEADLINE = (*report.COLUMNS[:-3], "s/answer")  # completion tokens and misses are left out
 ARMS = {
@@ -111,8 +113,11 @@ def recall(rows: list[dict]) -> str:
     """Whether the right passage is among the first k found, a line a data set and retriever."""
     cells: dict[tuple, dict[int, str]] = {}
     for row in rows:
-        key = (row["dataset"], row["retriever"], row["n"])
-        cells.setdefault(key, {})[row["k"]] = f"{100 * row['recall']:.0f} %"
+        n, hits = row["n"], round(row["recall"] * row["n"])
+        found = asdict(rate([True] * hits + [False] * (n - hits)))
+        cells.setdefault((row["dataset"], row["retriever"], n), {})[row["k"]] = report.percent(
+            found
+        )
     ks = sorted({row["k"] for row in rows})
     body = [(*key, *(found.get(k, "–") for k in ks)) for key, found in cells.items()]
     return grid(("data set", "retriever", "n", *(f"recall@{k}" for k in ks)), body)

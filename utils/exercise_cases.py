@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from utils.exercise_fields import NUMBER, code, get, known, require, tables, value_of
+from utils.exercise_fields import NUMBER, above, code, get, known, require, tables, value_of
+
+CASE = set("expr setup want want_json raises tolerance message wrong measure seconds".split())
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Case:
     """One expression and the JSON value wanted, or the exception that must be raised.
 
     measure: lines that make of the value, under the name `got`, the one to compare; they run
-    where the verdict is computed, so what they find is no word of the learner's.
+    where the verdict is computed, so what they find is no word of the learner's. seconds: its own
+    time limit; None for the exercise's.
     """
 
     expr: str
@@ -44,15 +47,17 @@ class Case:
     tolerance: float = 0.0
     wrong: tuple[Wrong, ...] = ()
     measure: str = ""
+    seconds: float | None = None
 
 
 def read_case(row: dict, at: str) -> Case:
     """One case from its table; `at` is where it stands, for the message of an ExerciseError."""
-    known(row, set("expr setup want want_json raises tolerance message wrong measure".split()), at)
+    known(row, CASE, at)
     given = [key for key in ("want", "want_json", "raises") if key in row]
     require(len(given) == 1, at, "needs exactly one of `want`, `want_json` and `raises`")
     tolerance = get(row, "tolerance", NUMBER, at, 0.0)
     require(tolerance >= 0, at, "`tolerance` must be 0 or more")
+    seconds = above(row, "seconds", NUMBER, at) if "seconds" in row else None
     rows = tables(row, "wrong", at)
     return Case(
         code(row, "expr", at),
@@ -63,6 +68,7 @@ def read_case(row: dict, at: str) -> Case:
         tolerance,
         tuple(_wrong(wrong, f"{at}, wrong {i}") for i, wrong in enumerate(rows, 1)),
         code(row, "measure", at, "exec"),
+        seconds,
     )
 
 

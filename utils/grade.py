@@ -13,10 +13,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from utils.cluster import ClusterError
 from utils.exercise_data import ExerciseError, load_all
 from utils.grade_hidden import read_hidden
 from utils.grade_notebook import NOTEBOOKS
 from utils.grade_pool import Pool
+from utils.grade_ray import Cluster
 from utils.grade_records import FAULT, STATUSES, Result, Settings, Submission
 from utils.grade_results import Journal, sheet, write, write_feedback
 from utils.grade_sandbox import Limits, no_sandbox
@@ -44,6 +46,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="go on where a stopped run ended")
     add("--timeout", type=float, metavar="S", help="seconds a notebook; left out: by its lesson")
     add("--memory", type=int, default=Limits.memory, metavar="MB", help="memory a notebook")
+    add("--ray", metavar="ADDRESS", help="HOST:PORT of a Ray cluster; `local`: Ray on this machine")
     add("--require-sandbox", action="store_true", help="refuse to grade without bubblewrap")
     add("--no-sandbox", action="store_true", help="grade without bubblewrap where there is one")
     add("--no-seconds", action="store_true", help="leave the seconds empty: the same bytes always")
@@ -60,22 +63,31 @@ def main(arguments: list[str] | None = None) -> int:
     """Grade; 0 when every submission has a row, 1 with grader errors, 2 when nothing is graded."""
     options = parse(arguments)
     try:
-        settings, jobs = settings_of(options), options.jobs or os.cpu_count() or 1
+        settings = settings_of(options)
         with tempfile.TemporaryDirectory(prefix="form-and-facts-class-") as scratch:
             stems = tuple(path.stem for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
             found = find(options.submissions, folder(scratch, "zip"), stems)
             if not found:
                 raise SubmissionsError(f"{options.submissions} holds no submission")
-            with Pool(settings, jobs, folder(scratch, "work")) as pool:
+            with workers(settings, options, folder(scratch, "work")) as pool:
                 return grade(found, settings, pool, options)
-    except (SubmissionsError, ExerciseError, OSError) as error:
+    except (SubmissionsError, ExerciseError, ClusterError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
+def workers(settings: Settings, options: argparse.Namespace, scratch: Path) -> Pool | Cluster:
+    """What grades: processes of this machine, or a cluster."""
+    if options.ray:
+        return Cluster(settings, options.ray, options.jobs)
+    return Pool(settings, options.jobs or os.cpu_count() or 1, scratch)
+
+
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of the batch. Raises ExerciseError or SubmissionsError for bad ones."""
-    reason = "it was switched off" if options.no_sandbox else no_sandbox()
+    reason = "it was switched off" if options.no_sandbox else ""
+    if not (reason or options.ray):  # the machines of a cluster are asked when it is entered
+        reason = no_sandbox()
     if reason and options.require_sandbox:
         raise SubmissionsError(f"There is no sandbox: {reason}.")
     print(warning(reason) if reason else "Each notebook runs in bubblewrap.", file=sys.stderr)
@@ -108,7 +120,7 @@ def folder(place: str, name: str) -> Path:
 
 
 def grade(
-    found: list[Submission], settings: Settings, pool: Pool, options: argparse.Namespace
+    found: list[Submission], settings: Settings, pool: Pool | Cluster, options: argparse.Namespace
 ) -> int:
     """Grade what the journal does not know yet, then write all that is known."""
     out = options.out

@@ -74,8 +74,7 @@ class Pool:
                 said = f"the worker gave no result in {self.seconds:g} seconds"
             except Exception as error:  # no submission is lost, whatever happens to its worker
                 said = f"the worker was lost ({type(error).__name__})"
-        base = Result(submission.name, submission.file, FAULT, self.settings.lesson)
-        return replace(base, sandbox=box_of(self.settings), detail=said, feedback=(said,))
+        return lost(submission, self.settings, said)
 
     def work(self, submission: Submission) -> bytes:
         """What one worker prints. Its stdin stays open: when this process ends, so does it."""
@@ -100,6 +99,12 @@ class Pool:
                 worker.stdin.close()
             worker.stdout.close()
             worker.wait()
+
+
+def lost(submission: Submission, settings: Settings, said: str) -> Result:
+    """The row of a submission whose workers gave nothing."""
+    base = Result(submission.name, submission.file, FAULT, settings.lesson)
+    return replace(base, sandbox=box_of(settings), detail=said, feedback=(said,))
 
 
 def line_of(worker: subprocess.Popen, seconds: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import re
 from dataclasses import dataclass, field
@@ -79,9 +80,10 @@ def settings_from(fields: dict[str, Any]) -> Settings:
 
 
 def submission_from(fields: dict[str, Any]) -> Submission:
-    """A submission from what `dataclasses.asdict` gave; its bytes do not travel as JSON."""
-    problem = fields["problem"]
-    return Submission(**{**fields, "problem": problem and tuple(problem)})
+    """A submission from what `as_json` gave, after a journey as JSON."""
+    problem, data = fields["problem"], fields["data"]
+    data = None if data is None else base64.b64decode(data)
+    return Submission(**{**fields, "problem": problem and tuple(problem), "data": data})
 
 
 def result_from(fields: dict[str, Any]) -> Result:
@@ -90,8 +92,11 @@ def result_from(fields: dict[str, Any]) -> Result:
 
 
 def as_json(record: Submission | Settings | Result) -> dict[str, Any]:
-    """The fields of a record."""
-    return dataclasses.asdict(record)
+    """The fields of a record; bytes as base64."""
+    fields = dataclasses.asdict(record)
+    if isinstance(fields.get("data"), bytes):
+        fields["data"] = base64.b64encode(fields["data"]).decode("ascii")
+    return fields
 
 
 def plain(text: str) -> str:

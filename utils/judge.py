@@ -91,7 +91,11 @@ def _verdict(
 
 
 def judge_case(case: Case, ask: Ask, seconds: float) -> Finding:
-    """One case: right when the wanted value comes, or the wanted exception is raised."""
+    """One case: right when the wanted value comes, or the wanted exception is raised.
+
+    seconds: the time limit, unless the case has its own.
+    """
+    seconds = case.seconds or seconds
     run = _measured(case, ask(case.expr, case.setup, seconds))
     if case.raises in run.error or (case.raises is None and run.valued and _wanted(run, case)):
         return Finding(RIGHT)

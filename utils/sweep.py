@@ -16,9 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from utils.arms import DATASETS, NAMES, choose
+from utils.cluster import ClusterError, Needs
 from utils.data import DATA
 from utils.report import write_json
-from utils.sweep_run import Needs, Outcome, SweepError, Work, on_ray, one_by_one
+from utils.sweep_run import Outcome, Work, on_ray, one_by_one
 from utils.sweep_table import over_seeds, table
 from utils.sweep_task import LOG, Done, Task, finished, keep, make_tasks, work
 
@@ -144,7 +145,7 @@ def tasks_of(given: argparse.Namespace) -> list[Task]:
 def sweep(given: argparse.Namespace, work: Work = work, say=print) -> Book:
     """Run what is not finished, failed tasks again after the others; writes the summary.
 
-    Raises SweepError where it cannot begin, ValueError for unknown arms or data sets.
+    Raises ClusterError where it cannot begin, ValueError for unknown arms or data sets.
     """
     out = given.out.absolute()
     book = Book(tasks_of(given), out, {}, {})
@@ -176,7 +177,7 @@ def main(arguments: list[str] | None = None, work: Work = work) -> int:
 
     try:
         book = sweep(given, work, say)
-    except (SweepError, ValueError) as error:
+    except (ClusterError, ValueError) as error:
         print(f"Stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

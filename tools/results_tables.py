@@ -1,0 +1,95 @@
+"""What docs/results.md shows of the stored results: every table, with n and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools import tables
+from utils import report
+from utils.sweep_table import pooled
+
+SEEDS = (0, 1, 2)
+NONE = "Not measured yet: `data/results` holds no `{}.json`.\n"
+RATES = ("valid", "right")
+UNSEEN = {"dev": "unseen-dev", "test": "unseen-test"}
+
+
+def values(root: Path) -> dict[str, str]:
+    """The text of each marker of docs/results.md."""
+    folder = root / "data" / "results"
+    found = {seed: tables.load(folder / f"headline-seed{seed}.json") for seed in SEEDS}
+    curve = tables.load(folder / "dose-seed0.json")
+    made = {f"seed{seed}": whole(found[seed], f"headline-seed{seed}") for seed in SEEDS}
+    there = {seed: value for seed, value in found.items() if value}
+    first = there.get(0)
+    return {
+        **made,
+        "pooled": together(there),
+        "recall": tables.recall(first["recall"]) if first else NONE.format("headline-seed0"),
+        "weights": weights(there),
+        "dose": dose(curve) if curve else NONE.format("dose-seed0"),
+        "unseen": unseen(folder),
+    }
+
+
+def whole(found: dict | None, name: str) -> str:
+    """All rows of one run, with where, when and with what they were measured."""
+    if not found:
+        return NONE.format(name)
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    table = report.markdown(found["rows"])
+    return f"{tables.measured_on(found)} {versions}; {found['embedder']}.\n\n{table}"
+
+
+def together(headlines: dict[int, dict]) -> str:
+    """The trained arms over the seeds: least to most, and all answers with one interval."""
+    groups: dict[tuple, dict[int, dict]] = {}
+    for seed, found in headlines.items():
+        for row in found["rows"]:
+            if tables.trained(row, seed):
+                key = (row["arm"], row["dataset"], row["variant"], report.cells(row)[3])
+                groups.setdefault(key, {})[seed] = row
+    body = []
+    for key, rows in groups.items():
+        if len(rows) > 1:
+            seeds = ", ".join(map(str, sorted(rows)))
+            n = sum(row["n"] for row in rows.values())
+            body.append((*key, seeds, n, *(over(rows.values(), name) for name in RATES)))
+    if not body:
+        return "Not measured yet: one seed alone is stored.\n"
+    head = ("arm", "data set", "variant", "passes", "seeds", "n", *RATES)
+    return tables.grid(head, body)
+
+
+def over(rows: Sequence[dict], name: str) -> str:
+    """ "98 % (96–99), 97 to 99"."""
+    found = pooled([row[name] for row in rows])
+    return f"{report.percent(found)}, {100 * found['min']:.0f} to {100 * found['max']:.0f}"
+
+
+def weights(headlines: dict[int, dict]) -> str:
+    """The hash of all weights before and after the arms that read, a line a run."""
+    body = []
+    for seed, found in headlines.items():
+        before, after = found["weights"]["before_rag"], found["weights"]["after_rag"]
+        if before:
+            said = "the same" if before == after else "DIFFERENT"
+            body.append((seed, f"`{before[:16]}…`", f"`{after[:16]}…`", said))
+    head = ("seed", "before", "after", "")
+    return tables.grid(head, body) if body else NONE.format("headline-seed0")
+
+
+def dose(found: dict) -> str:
+    """All rows of the dose curve."""
+    return f"{tables.measured_on(found)}\n\n{report.markdown(found['rows'])}"
+
+
+def unseen(folder: Path) -> str:
+    """The arms on a knowledge base that nobody trained on, a table a split."""
+    parts = []
+    for split, name in UNSEEN.items():
+        found = tables.load(folder / f"{name}.json")
+        told = whole(found, name)
+        parts.append(f"**{split}.** {told}")
+    return "\n".join(parts)
