@@ -113,13 +113,15 @@ def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
     assert {name for name, text in found.items() if text != NONE} == {"bytes", "where"}
     folder = tmp_path / "data" / "results"
     folder.mkdir(parents=True)
-    (folder / "grading.json").write_text('{"n": 10, "seconds": 30.0}', "utf-8")
-    headline = {"rows": answered(0.1, 0.1), "device": DEVICE, "created": "2026-01-02T03:04"}
+    about = {"device": DEVICE, "created": "2026-01-02T03:04"}
+    (folder / "grading.json").write_text(json.dumps({"n": 10, "seconds": 30.0, **about}), "utf-8")
+    headline = {"rows": answered(0.1, 0.1), **about}
     (folder / "headline-seed0.json").write_text(json.dumps(headline), "utf-8")
     found = scale_tables.values(tmp_path)
     assert "10 submissions took 30 seconds, 1 at a time: 3.0 s" in found["class"]
     assert found["answers"] != NONE and found["search"] == NONE
-    assert found["where"] == "- answers: Abacus 9, 2 cores, cpu in float32, on 2026-01-02\n"
+    place = "Abacus 9, 2 cores, cpu in float32, on 2026-01-02\n"
+    assert found["where"] == f"- answers: {place}- class: {place}"
 
 
 def test_recall_and_ranking_again_are_those_of_a_loop() -> None:

@@ -43,8 +43,8 @@ def answers(found: dict) -> str:
     alone, padded = part["differ_from_one_at_a_time"], part["differ_from_padded_batches"]
     told = (
         f"Of our texts {alone['k']} of {alone['n']} differ from those written one at a time, and "
-        f"{padded['k']} of {padded['n']} from those of padded batches: in bf16 a sum depends on "
-        "the shape of the batch, and now and then another token wins.\n"
+        f"{padded['k']} of {padded['n']} from those of padded batches: a sum depends on the "
+        "shape of the batch, and where two tokens are close, in bf16 above all, the other wins.\n"
     )
     return grid(head, rows) + "\n" + told
 

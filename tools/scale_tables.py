@@ -2,7 +2,7 @@
 
 Formulas and assumptions are here and nowhere else. Stored runs, in data/results: bench.json
 (`make bench`), scale.json (tools/bench_scale.py), headline-seed0.json (the experiment), and
-grading.json: {"n": submissions graded, "seconds": wall time, "jobs": at a time}.
+grading.json, with "n", "seconds" and "jobs": submissions graded, wall time, how many at a time.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def values(root: Path) -> dict[str, str]:
         "embedding": embedding(scale["embedding"]) if "embedding" in scale else NONE,
         "where": where(headline, "answers")
         + where(bench, "hours of training, search")
-        + where(scale, "steps of training, processes, codes, embedding"),
+        + where(scale, "steps of training, processes, codes, embedding")
+        + where(grading, "class"),
     }
 
 
