@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from utils.data import Passage, Question
 from utils.generate import Completion, generate
 from utils.measure import Verdict, judge
-from utils.prompts import Messages, ask, opening, render
+from utils.normalise import contains_answer
+from utils.prompts import Messages, ask, opening, render, titled
 from utils.retrieve import Retriever
 
 
@@ -50,3 +51,15 @@ def find_passages(
     """The best k passages for each question, best first."""
     found = retriever.search([q.question for q in questions], k, method)
     return [[hit.passage for hit in hits] for hits in found]
+
+
+def stands_in(answer: str | None, passages: Sequence[Passage]) -> bool:
+    """True when an answer stands in one of the passages, as whole words, titles counted."""
+    return answer is not None and any(contains_answer(titled(p), answer) for p in passages)
+
+
+def changed(passages: Sequence[Passage], id: str, old: str, new: str) -> list[Passage]:
+    """The passages, with `new` for `old` in the text of one. ValueError when nothing changes."""
+    if not any(p.id == id and old in p.text for p in passages):
+        raise ValueError(f"{old!r} does not stand in the passage {id!r}; nothing would change")
+    return [replace(p, text=p.text.replace(old, new)) if p.id == id else p for p in passages]
