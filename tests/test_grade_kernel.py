@@ -6,6 +6,7 @@ import json
 import queue
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -122,10 +123,26 @@ def test_a_tree_is_ended_with_all_below_it():
     assert not [one for one in tree if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_what_left_the_tree_is_found_by_its_mark():
-    process = subprocess.Popen(SLEEPER, env={"PYTHONPATH": "/nowhere/mark-4711"})
+@pytest.mark.parametrize(("more", "path"), [([], "/nowhere/mark-4711"), (["/mark-4711/x"], "")])
+def test_what_left_the_tree_is_found_by_its_mark(more, path):
+    process = subprocess.Popen([*SLEEPER, *more], env={"PYTHONPATH": path})
     end_marked("mark-4711")
-    assert family(process.pid) == [] or process.poll() is not None
+    process.wait(10)  # raises while it runs
+
+
+def test_what_is_left_in_a_cgroup_is_ended_with_it():
+    folder = fence("form-and-facts-left", 4)
+    if folder is None:
+        pytest.skip("only root, and only with a cgroup to write")
+    process = subprocess.Popen(inside(SLEEPER, folder))
+    until = time.monotonic() + 30
+    while not (folder / "cgroup.procs").read_text() and time.monotonic() < until:
+        time.sleep(0.05)
+    reaper = threading.Thread(target=process.wait)
+    reaper.start()
+    remove(folder)
+    reaper.join(10)
+    assert process.returncode == -9 and not folder.exists()
 
 
 def test_a_cgroup_stops_a_process_from_making_more():

@@ -52,6 +52,8 @@ def result(seed=0, **more) -> dict:
     ]
     device = {"processor": "Abacus 9", "cores": 2, "device": "cpu", "dtype": "float32"}
     facts = {"device": device, "model": "tiny-1", "split": "test", "created": "2026-01-02T03:04"}
+    facts |= {"embedder": "tiny-2", "versions": {"torch": "9.1"}}
+    facts |= {"weights": {"before_rag": "aa" * 32, "after_rag": "aa" * 32}}
     return {**facts, "seed": seed, "rows": rows, "recall": recall, **more}
 
 
@@ -140,8 +142,8 @@ def test_a_stored_result_fills_the_page_and_draws_the_picture(course):
     )
     assert "again" not in headline
     assert marked(root, "recall").splitlines()[2:] == [
-        "| cities | dense | 8 | 50 % | 75 % |",
-        "| cities | hybrid | 8 | 100 % | – |",
+        "| cities | dense | 8 | 50 % (22–78) | 75 % (41–93) |",
+        "| cities | hybrid | 8 | 100 % (68–100) | – |",
     ]
     assert marked(root, "dose").splitlines()[-2:] == [
         "| 3 | – | – | – | 90 % (60–98) |",
@@ -153,6 +155,28 @@ def test_a_stored_result_fills_the_page_and_draws_the_picture(course):
     assert "| headline-seed0.json | 2026-01-02 | Abacus 9 | 0 | 4 |" in (
         marked(root, "results", "data/README.md")
     )
+
+
+def test_the_page_of_all_results_has_every_row_and_the_seeds_together(course):
+    root, store = course
+    page = "docs/results.md"
+    assert readme.main([], root) == 0
+    assert marked(root, "pooled", page) == "Not measured yet: one seed alone is stored."
+    store("headline-seed0", result())
+    store("headline-seed1", result(1, weights={"before_rag": "aa" * 32, "after_rag": "bb" * 32}))
+    store("unseen-dev", result(rows=[row("open-book+rag", "own", valid=10, right=9)]))
+    assert readme.main([], root) == 0
+    first = marked(root, "seed0", page)
+    assert first.startswith("Measured on Abacus 9 (2 cores, cpu, float32) with tiny-1, seed 0,")
+    assert "torch 9.1; tiny-2." in first and first.count("\n| ") == 2 + len(result()["rows"])
+    assert marked(root, "seed2", page).startswith("Not measured yet: `data/results` holds no")
+    (line,) = marked(root, "pooled", page).splitlines()[2:]
+    form = "| form | atlas | plain | – | 0, 1 | 20 |"
+    assert line == f"{form} 90 % (70–97), 90 to 90 | 5 % (1–24), 0 to 10 |"
+    said = [line.split(" | ")[-1] for line in marked(root, "weights", page).splitlines()[2:]]
+    assert said == ["the same |", "DIFFERENT |"]
+    assert "| open-book+rag | own |" in marked(root, "unseen", page)
+    assert "holds no `unseen-test.json`" in marked(root, "unseen", page)
 
 
 def test_the_picture_is_the_same_each_time_and_goes_stale_with_the_numbers(course):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -53,11 +54,17 @@ def inside(command: list[str], folder: Path | None) -> list[str]:
 
 
 def remove(folder: Path | None) -> None:
-    """Remove a cgroup whose processes have ended; the last of them may take a moment."""
+    """Remove a cgroup, ending what is left in it; the last process may take a moment to go.
+
+    bubblewrap killed while it starts leaves a child that waits for it without end.
+    """
     for _ in range(20):
         with contextlib.suppress(OSError):
             if folder is None or not folder.exists():
                 return
             folder.rmdir()
             return
+        with contextlib.suppress(OSError, ValueError):
+            for pid in (folder / "cgroup.procs").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
         time.sleep(0.05)

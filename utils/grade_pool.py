@@ -17,7 +17,7 @@ from utils.grade_cgroup import sweep
 from utils.grade_notebook import officials
 from utils.grade_one import time_for
 from utils.grade_records import FAULT, Result, Settings, Submission, as_json, box_of, result_from
-from utils.grade_tree import end_tree
+from utils.grade_tree import end_marked, end_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRA = 180.0  # seconds beyond a submission's own, for starting, reading and a busy machine
@@ -33,6 +33,7 @@ class Pool:
 
     def __init__(self, settings: Settings, jobs: int, scratch: Path) -> None:
         self.settings = settings
+        self.scratch = scratch
         self.env = {**os.environ, "TMPDIR": str(scratch)}
         self.threads = ThreadPoolExecutor(max_workers=jobs)
         self.running: set[int] = set()
@@ -53,6 +54,7 @@ class Pool:
             for pid in self.running:
                 end_tree(pid)
         self.threads.shutdown(cancel_futures=True)
+        end_marked(str(self.scratch))
 
     def results(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Result]]:
         """Each submission with its result, in the order in which they are done."""

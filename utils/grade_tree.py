@@ -30,10 +30,11 @@ def end_tree(pid: int) -> None:
 
 
 def end_marked(mark: str) -> None:
-    """Kill what left the tree but still carries the folder's name in its environment."""
+    """Kill what left the tree but still carries a folder's name: in its path, or in its command."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and mark in process.environ().get("PYTHONPATH", ""):
+            told = [process.environ().get("PYTHONPATH", ""), *process.cmdline()]
+            if process.pid != os.getpid() and any(mark in part for part in told):
                 end_tree(process.pid)
 
 

@@ -13,13 +13,14 @@ import json
 import os
 import sys
 import threading
+import time
 
 import psutil
 
 from utils.grade_cgroup import sweep
 from utils.grade_one import grade_one
 from utils.grade_records import as_json, settings_from, submission_from
-from utils.grade_tree import end_tree
+from utils.grade_tree import NEVER, alive, end_tree
 
 READING = 6 << 30  # bytes of memory that reading a notebook may take here
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl
@@ -68,9 +69,11 @@ def limit_memory() -> None:
 
 
 def end_children() -> None:
-    """End all that this process has started and that has been left to it."""
-    for child in psutil.Process().children():
-        end_tree(child.pid)
+    """End all that this process has started and that has been left to it, even as it is ended."""
+    until = time.monotonic() + NEVER
+    while (children := alive(psutil.Process().children())) and time.monotonic() < until:
+        for child in children:
+            end_tree(child.pid)
 
 
 if __name__ == "__main__":
