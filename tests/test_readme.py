@@ -177,6 +177,10 @@ def test_the_page_of_all_results_has_every_row_and_the_seeds_together(course):
     assert said == ["the same |", "DIFFERENT |"]
     assert "| open-book+rag | own |" in marked(root, "unseen", page)
     assert "holds no `unseen-test.json`" in marked(root, "unseen", page)
+    assert "holds no `unseen-test.json`" in marked(root, "reach")
+    store("unseen-test", result(rows=[row("open-book+rag", "own", valid=10, right=7)]))
+    assert readme.main([], root) == 0
+    assert "was right in 70 % (40–89), n = 10: expect less" in marked(root, "reach")
 
 
 def test_the_picture_is_the_same_each_time_and_goes_stale_with_the_numbers(course):

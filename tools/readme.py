@@ -41,6 +41,7 @@ def readme_values(root: Path) -> dict[str, str]:
         values["recall"] = tables.recall(headlines[0]["recall"])
     curve = load(folder / "dose-seed0.json")
     values["dose"] = tables.dose(curve) if curve else missing("dose")
+    values["reach"] = results_tables.reach(root)
     values["cost"] = tables.cost(load(folder / "timing.json") or {})
     values["lessons"] = tables.lessons(root / "notebooks")
     values["badges"] = published.badges(root)

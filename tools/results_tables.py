@@ -93,3 +93,16 @@ def unseen(folder: Path) -> str:
         told = whole(found, name)
         parts.append(f"**{split}.** {told}")
     return "\n".join(parts)
+
+
+def reach(root: Path) -> str:
+    """One line for README.md: how far reading carries to documents of another kind."""
+    found = tables.load(root / "data" / "results" / f"{UNSEEN['test']}.json")
+    if not found:
+        return NONE.format(UNSEEN["test"])
+    (row,) = (row for row in found["rows"] if row["arm"] == "open-book+rag")
+    return (
+        "On hand-written passages and questions of kinds that no training example has, some without "
+        f"an answer, open-book + RAG was right in {report.percent(row['right'])}, "
+        f"n = {row['n']}: expect less on your documents than on the towns.\n"
+    )
