@@ -12,7 +12,7 @@ from utils.sweep_table import pooled
 SEEDS = (0, 1, 2)
 NONE = "Not measured yet: `data/results` holds no `{}.json`.\n"
 RATES = ("valid", "right")
-UNSEEN = {"dev": "unseen-dev", "test": "unseen-test"}
+UNSEEN = "unseen-test"
 
 
 def values(root: Path) -> dict[str, str]:
@@ -29,7 +29,7 @@ def values(root: Path) -> dict[str, str]:
         "recall": tables.recall(first["recall"]) if first else NONE.format("headline-seed0"),
         "weights": weights(there),
         "dose": dose(curve) if curve else NONE.format("dose-seed0"),
-        "unseen": unseen(folder),
+        "unseen": whole(tables.load(folder / f"{UNSEEN}.json"), UNSEEN),
     }
 
 
@@ -85,24 +85,14 @@ def dose(found: dict) -> str:
     return f"{tables.measured_on(found)}\n\n{report.markdown(found['rows'])}"
 
 
-def unseen(folder: Path) -> str:
-    """The arms on a knowledge base that nobody trained on, a table a split."""
-    parts = []
-    for split, name in UNSEEN.items():
-        found = tables.load(folder / f"{name}.json")
-        told = whole(found, name)
-        parts.append(f"**{split}.** {told}")
-    return "\n".join(parts)
-
-
 def reach(root: Path) -> str:
     """One line for README.md: how far reading carries to documents of another kind."""
-    found = tables.load(root / "data" / "results" / f"{UNSEEN['test']}.json")
+    found = tables.load(root / "data" / "results" / f"{UNSEEN}.json")
     if not found:
-        return NONE.format(UNSEEN["test"])
+        return NONE.format(UNSEEN)
     (row,) = (row for row in found["rows"] if row["arm"] == "open-book+rag")
     return (
-        "On hand-written passages and questions of kinds that no training example has, some without "
-        f"an answer, open-book + RAG was right in {report.percent(row['right'])}, "
+        "On hand-written passages and questions of kinds that no training example has, some "
+        f"without an answer, open-book + RAG was right in {report.percent(row['right'])}, "
         f"n = {row['n']}: expect less on your documents than on the towns.\n"
     )
