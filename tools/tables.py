@@ -30,7 +30,11 @@ DOSE = {
     "general": "general knowledge",
 }
 COST = {
-    "packages_mb": ("the size of the Python packages", "The Python packages: {:.0f} MB."),
+    "packages_mb": (
+        "the size of the Python packages",
+        "The Python packages: {:.0f} MB with torch's build without CUDA; its default build for "
+        "Linux is much larger.",
+    ),
     "models_mb": ("the room of the models", "Both models take {:.0f} MB in the cache folder."),
     "run_seconds": ("the time of `make run`", "`make run` takes {} after the downloads."),
     "quick_seconds": ("the time with `--quick`", "With `--quick` it takes {}."),
