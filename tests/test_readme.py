@@ -220,10 +220,8 @@ def test_the_check_names_what_differs_and_mends_nothing(course, capsys):
 def test_timing_is_told_and_what_is_missing_is_named(course):
     known = {"packages_mb": 812.4, "run_seconds": 600, "machine": "Abacus", "date": "1 May"}
     text = tables.cost(known)
-    assert (
-        "812 MB. `make run` takes 10 minutes after the downloads. Measured on Abacus, 1 May."
-        in (text)
-    )
+    assert "The Python packages: 812 MB with torch's build without CUDA; its default" in text
+    assert "larger. `make run` takes 10 minutes after the downloads. Measured on Abacus," in text
     assert text.endswith(
         "Not measured yet: the room of the models, the time with `--quick`, the memory in use.\n"
     )
