@@ -49,7 +49,8 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-LINKING = ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/faq.md", "docs/results.md"]
+LINKING = ["README.md", "CONTRIBUTING.md", "data/README.md"]
+LINKING += [f"docs/{name}.md" for name in ("faq", "grading", "results", "scale")]
 
 
 @pytest.mark.parametrize("name", LINKING)

@@ -197,7 +197,7 @@ def test_the_picture_is_the_same_each_time_and_goes_stale_with_the_numbers(cours
 
 def test_other_seeds_add_the_arms_trained_with_each_seed_and_no_shipped_one(course):
     root, store = course
-    for seed in readme.SEEDS:
+    for seed in tables.SEEDS:
         store(f"headline-seed{seed}", result(seed))
     text = readme.readme_values(root)["headline"].split("with the seeds 0, 1, 2:")[1]
     assert text.strip().splitlines()[2:] == [

@@ -19,7 +19,6 @@ from tools import bench_tables, published, results_tables, scale_tables, tables,
 from tools.tables import ReadmeError, load  # noqa: E402
 from utils import plots  # noqa: E402
 
-SEEDS = (0, 1, 2)
 MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n)(.*?)(<!-- end: \2 -->)", re.DOTALL)
 BEGIN = re.compile(r"<!-- begin: (.*?) -->")
 MEND = "run: python tools/readme.py"
@@ -86,8 +85,8 @@ PAGES = {
 
 def load_headlines(folder: Path) -> dict[int, dict]:
     """The stored headlines by seed; {} where that of seed 0 is missing."""
-    found = {seed: load(folder / f"headline-seed{seed}.json") for seed in SEEDS}
-    return {seed: value for seed, value in found.items() if value} if found[0] else {}
+    found = tables.load_seeds(folder)
+    return found if 0 in found else {}
 
 
 def fill(page: str, values: dict[str, str]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools import tables
 from utils import report
 from utils.sweep_table import pooled
 
-SEEDS = (0, 1, 2)
 NONE = "Not measured yet: `data/results` holds no `{}.json`.\n"
 RATES = ("valid", "right")
 UNSEEN = "unseen-test"
@@ -18,16 +17,13 @@ UNSEEN = "unseen-test"
 def values(root: Path) -> dict[str, str]:
     """The text of each marker of docs/results.md."""
     folder = root / "data" / "results"
-    found = {seed: tables.load(folder / f"headline-seed{seed}.json") for seed in SEEDS}
-    curve = tables.load(folder / "dose-seed0.json")
-    made = {f"seed{seed}": whole(found[seed], f"headline-seed{seed}") for seed in SEEDS}
-    there = {seed: value for seed, value in found.items() if value}
-    first = there.get(0)
+    found = tables.load_seeds(folder)
+    first, curve = found.get(0), tables.load(folder / "dose-seed0.json")
     return {
-        **made,
-        "pooled": together(there),
+        **{f"seed{n}": whole(found.get(n), f"headline-seed{n}") for n in tables.SEEDS},
+        "pooled": together(found),
         "recall": tables.recall(first["recall"]) if first else NONE.format("headline-seed0"),
-        "weights": weights(there),
+        "weights": weights(found),
         "dose": dose(curve) if curve else NONE.format("dose-seed0"),
         "unseen": whole(tables.load(folder / f"{UNSEEN}.json"), UNSEEN),
     }
@@ -44,25 +40,19 @@ def whole(found: dict | None, name: str) -> str:
 
 def together(headlines: dict[int, dict]) -> str:
     """The trained arms over the seeds: least to most, and all answers with one interval."""
-    groups: dict[tuple, dict[int, dict]] = {}
-    for seed, found in headlines.items():
-        for row in found["rows"]:
-            if tables.trained(row, seed):
-                key = (row["arm"], row["dataset"], row["variant"], report.cells(row)[3])
-                groups.setdefault(key, {})[seed] = row
     body = []
-    for key, rows in groups.items():
+    for (*names, n), rows in tables.trained_rows(headlines).items():
         if len(rows) > 1:
-            seeds = ", ".join(map(str, sorted(rows)))
-            n = sum(row["n"] for row in rows.values())
-            body.append((*key, seeds, n, *(over(rows.values(), name) for name in RATES)))
+            seeds = ", ".join(map(str, rows))
+            rates = (over(rows.values(), name) for name in RATES)
+            body.append((*names, seeds, n * len(rows), *rates))
     if not body:
         return "Not measured yet: one seed alone is stored.\n"
     head = ("arm", "data set", "variant", "passes", "seeds", "n", *RATES)
     return tables.grid(head, body)
 
 
-def over(rows: Sequence[dict], name: str) -> str:
+def over(rows: Iterable[dict], name: str) -> str:
     """ "98 % (96–99), 97 to 99"."""
     found = pooled([row[name] for row in rows])
     return f"{report.percent(found)}, {100 * found['min']:.0f} to {100 * found['max']:.0f}"

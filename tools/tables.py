@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from utils import plots, report
 from utils.cache import EMBEDDER, GENERATOR
 from utils.data import read_lines
 from utils.library import LEAST
-from utils.measure import rate
 
 HEADLINE = (*report.COLUMNS[:-3], "s/answer")  # completion tokens and misses are left out
 ARMS = {
@@ -40,6 +38,7 @@ COST = {
     "quick_seconds": ("the time with `--quick`", "With `--quick` it takes {}."),
     "peak_memory_gib": ("the memory in use", "At most {:.1f} GiB of memory are in use."),
 }
+SEEDS = (0, 1, 2)
 
 
 class ReadmeError(RuntimeError):
@@ -81,17 +80,25 @@ def measured_on(found: dict) -> str:
 
 def over_seeds(headlines: dict[int, dict]) -> str:
     """The rows of trained arms: how many of n were valid and right with each seed."""
-    by_row: dict[tuple, list[dict]] = {}
+    body = [
+        (*key, counts(rows.values(), "valid"), counts(rows.values(), "right"))
+        for key, rows in trained_rows(headlines).items()
+        if len(rows) == len(headlines)
+    ]
+    named = ", ".join(map(str, sorted(headlines)))
+    head = ("arm", "data set", "variant", "passes", "n", "valid", "right")
+    return f"The trained arms again, as counts with the seeds {named}:\n\n{grid(head, body)}"
+
+
+def trained_rows(headlines: dict[int, dict]) -> dict[tuple, dict[int, dict]]:
+    """The rows of trained arms by seed, under arm, data set, variant, passes and n."""
+    found: dict[tuple, dict[int, dict]] = {}
     for seed in sorted(headlines):
         for row in headlines[seed]["rows"]:
             if trained(row, seed):
                 key = (row["arm"], row["dataset"], row["variant"], report.cells(row)[3], row["n"])
-                by_row.setdefault(key, []).append(row)
-    whole = {key: rows for key, rows in by_row.items() if len(rows) == len(headlines)}
-    body = [(*key, counts(rows, "valid"), counts(rows, "right")) for key, rows in whole.items()]
-    named = ", ".join(map(str, sorted(headlines)))
-    head = ("arm", "data set", "variant", "passes", "n", "valid", "right")
-    return f"The trained arms again, as counts with the seeds {named}:\n\n{grid(head, body)}"
+                found.setdefault(key, {})[seed] = row
+    return found
 
 
 def trained(row: dict, seed: int) -> bool:
@@ -99,7 +106,7 @@ def trained(row: dict, seed: int) -> bool:
     return row.get("adapter") == "trained" or (seed == 0 and row.get("adapter") == "shipped")
 
 
-def counts(rows: Sequence[dict], name: str) -> str:
+def counts(rows: Iterable[dict], name: str) -> str:
     """How many answers were valid, or right, in each row: "99, 100"."""
     return ", ".join(str(row[name]["k"]) for row in rows)
 
@@ -117,11 +124,8 @@ def recall(rows: list[dict]) -> str:
     """Whether the right passage is among the first k found, a line a data set and retriever."""
     cells: dict[tuple, dict[int, str]] = {}
     for row in rows:
-        n, hits = row["n"], round(row["recall"] * row["n"])
-        found = asdict(rate([True] * hits + [False] * (n - hits)))
-        cells.setdefault((row["dataset"], row["retriever"], n), {})[row["k"]] = report.percent(
-            found
-        )
+        key = (row["dataset"], row["retriever"], row["n"])
+        cells.setdefault(key, {})[row["k"]] = report.percent(plots.recall_rate(row))
     ks = sorted({row["k"] for row in rows})
     body = [(*key, *(found.get(k, "–") for k in ks)) for key, found in cells.items()]
     return grid(("data set", "retriever", "n", *(f"recall@{k}" for k in ks)), body)
@@ -205,6 +209,12 @@ def load(path: Path) -> Any | None:
     if value is None and path.exists():
         raise ReadmeError(f"{path.name} is not JSON; write it again with the experiment")
     return value
+
+
+def load_seeds(folder: Path) -> dict[int, dict]:
+    """The stored headlines by seed."""
+    found = {seed: load(folder / f"headline-seed{seed}.json") for seed in SEEDS}
+    return {seed: value for seed, value in found.items() if value}
 
 
 def atlas(rows: Iterable[dict]) -> list[dict]:

@@ -74,6 +74,12 @@ def dose_picture(rows: Sequence[dict], folder: Path, name: str = "dose") -> str:
     return text
 
 
+def recall_rate(row: dict) -> dict:
+    """A recall of `runner.recall_rows` as a rate with its interval."""
+    found = round(row["recall"] * row["n"])
+    return vars(rate([True] * found + [False] * (row["n"] - found)))
+
+
 def recall_picture(rows: Sequence[dict], folder: Path, name: str = "recall") -> str:
     """Bars of recall@1 for each data set and retriever, with the largest k as an outline.
 
@@ -86,7 +92,9 @@ def recall_picture(rows: Sequence[dict], folder: Path, name: str = "recall") -> 
     for offset, (retriever, colour, hatch) in zip((-0.27, 0, 0.27), RETRIEVERS, strict=True):
         of = [r for r in rows if r["retriever"] == retriever]
         for k in (deep, 1) if deep > 1 else (1,):
-            shown = [(names.index(r["dataset"]) + offset, _recall(r)) for r in of if r["k"] == k]
+            shown = [
+                (names.index(r["dataset"]) + offset, recall_rate(r)) for r in of if r["k"] == k
+            ]
             bar = {"edgecolor": colour, "label": f"{retriever}, recall@{k}"}
             if k == 1:
                 _bars(
@@ -108,7 +116,9 @@ def recall_words(rows: Sequence[dict]) -> str:
     """The recall picture in words, a line a bar or mark."""
     lines = ["Bar chart: share of questions whose passage is found, by data set and retriever."]
     for r in rows:
-        lines.append(f"{r['dataset']}, {r['retriever']}, recall@{r['k']}: {_words(_recall(r))}.")
+        lines.append(
+            f"{r['dataset']}, {r['retriever']}, recall@{r['k']}: {_words(recall_rate(r))}."
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -177,12 +187,6 @@ def _legend_below(axes, columns: int) -> None:
     axes.legend(
         fontsize=12, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, frameon=False
     )
-
-
-def _recall(row: dict) -> dict:
-    """A recall as a rate with its interval."""
-    found = round(row["recall"] * row["n"])
-    return vars(rate([True] * found + [False] * (row["n"] - found)))
 
 
 def _bars(axes, shown: Sequence[tuple[float, dict]], width: float, low=None, **style) -> None:
