@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
 from utils import index, segments
 from utils.data import Passage
 from utils.index import Index, build_index
-from utils.nearest import search_exact, top
+from utils.nearest import count_lists, search_exact, top
 from utils.postings import count_words, keys, merge_postings
 from utils.retrieve import METHODS, Retriever
 from utils.segments import IndexFault, only_writer
@@ -139,13 +140,11 @@ def test_lists_agree_with_exact_search(tmp_path: Path, monkeypatch) -> None:
     made.segments[0] = replace(first, looked=1)
     made.tune(QUERIES)
     assert made.segments[0].looked > 1
-    made.segments[0] = replace(first, looked=first.lists.nlist)
+    made.segments[0] = replace(first, looked=count_lists(first.lists))
     assert_same(made, rounded(passages))
 
 
 def test_opening_maps_the_files_and_reads_none(tmp_path: Path, monkeypatch) -> None:
-    import faiss
-
     monkeypatch.setattr(segments, "LISTS_FROM", 64)
     build_index(tmp_path, make(0, 100), WordEmbedder())
     (part,) = Index(tmp_path, WordEmbedder()).segments
@@ -153,7 +152,7 @@ def test_opening_maps_the_files_and_reads_none(tmp_path: Path, monkeypatch) -> N
     for array in [*arrays, *vars(part.postings).values()]:
         assert isinstance(array, np.memmap) and not array.flags.writeable
     assert part.vectors.dtype == np.float16
-    assert isinstance(faiss.downcast_InvertedLists(part.lists.invlists), faiss.OnDiskInvertedLists)
+    assert not faiss.downcast_index(part.lists.refine_index).codes.is_owned
 
 
 def test_ids_are_unique_and_texts_do_not_change(tmp_path: Path) -> None:

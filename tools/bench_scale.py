@@ -40,7 +40,12 @@ PLACES = (0.1, 0.5, 0.9)  # which rows of the training set are taken, by length
 QUESTIONS = 24
 TEXTS = 512
 VECTORS, LISTS, LOOKED, AGAIN = 100_000, 1024, 64, 100
-CODES = {"fp16": "SQfp16", "PQ, 96 bytes": "PQ96", "PQ, 48 bytes": "PQ48"}
+CODES = {
+    "fp16": "SQfp16",
+    "PQ, 96 bytes": "PQ96",
+    "PQ of 4 bits, 96 bytes": "PQ192x4fs",
+    "PQ, 48 bytes": "PQ48",
+}
 WRITTEN = 32  # tokens
 
 

@@ -60,6 +60,39 @@ before saving
 at the end of each pass
 while the {b} is built
 if {n} is available""".splitlines()
+MOMENTS = (
+    "when resuming|during evaluation|in the first stage|if sampling is on|for every worker|"
+    "before the model is saved|while training|at the start of each run|unless it is switched off"
+).split("|")
+ACTS = [
+    "the number of",
+    "the maximum number of",
+    "the weight given to",
+    "the share of",
+    "the name of",
+    "the folder for",
+    "how often to save",
+    "the lower bound on",
+    "the order of",
+    "the time allowed for",
+]
+THINGS = [
+    "attempts before giving up",
+    "samples read at once",
+    "workers that load files",
+    "old copies kept",
+    "words in one chunk",
+    "hidden units",
+    "messages written to the log",
+    "steps before the first report",
+    "layers left untouched",
+    "random choices at start",
+    "answers compared",
+    "the reference model",
+    "padding tokens",
+    "shards on disk",
+    "the penalty term",
+]
 
 
 def describe(words: Sequence[str], rng: random.Random) -> str:
@@ -76,3 +109,11 @@ def choices(words: Sequence[str], rng: random.Random) -> str:
     mark = rng.choice("\"'")
     named = [f"{mark}{word}{mark}" for word in rng.sample(words, rng.choice((2, 2, 3, 4)))]
     return ", ".join(named[:-1]) + " or " + named[-1]
+
+
+def purpose(words: Sequence[str], rng: random.Random) -> str:
+    """What a setting is for, such as `the number of hidden units during evaluation`."""
+    when = f" {rng.choice(MOMENTS)}" if rng.random() < 0.4 else ""
+    mixed = rng.random() < 0.6
+    thing = " ".join(rng.sample(words, rng.choice((2, 2, 3)))) if mixed else rng.choice(THINGS)
+    return f"{rng.choice(ACTS)} {thing}{when}"

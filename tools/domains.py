@@ -24,40 +24,19 @@ LITERALS = (
     "1e-08 0.1 0.05 0.9 0.95 0.999 1.0 0.01 None True False -1 0 1 2 3 4 8 10 16 20 32 42 "
     "50 64 100 128 256 500 512 1024 2048 4096"
 ).split()
-WHENS = (
-    "when resuming|during evaluation|in the first stage|if sampling is on|for every worker|"
-    "before the model is saved|while training|at the start of each run|unless it is switched off"
-).split("|")
+SORTS = {
+    "person": "person",
+    "pickperson": "person",
+    "place": "name",
+    "word": "name",
+    "pickplace": "name",
+    "date": "date",
+    "year": "date",
+    "month": "date",
+    "time": "time",
+    "money": "money",
+}
 JOINABLE = {"The", "It", "She", "He", "They", "Its", "A", "An", "In", "At", "On", "Since"}
-ACTS = [
-    "the number of",
-    "the maximum number of",
-    "the weight given to",
-    "the share of",
-    "the name of",
-    "the folder for",
-    "how often to save",
-    "the lower bound on",
-    "the order of",
-    "the time allowed for",
-]
-THINGS = [
-    "attempts before giving up",
-    "samples read at once",
-    "workers that load files",
-    "old copies kept",
-    "words in one chunk",
-    "hidden units",
-    "messages written to the log",
-    "steps before the first report",
-    "layers left untouched",
-    "random choices at start",
-    "answers compared",
-    "the reference model",
-    "padding tokens",
-    "shards on disk",
-    "the penalty term",
-]
 
 
 @dataclass(frozen=True)
@@ -69,6 +48,14 @@ class Attribute:
     statements: list[str]
     questions: list[str]
     reverse: list[str] = field(default_factory=list)
+
+    @property
+    def sort(self) -> str | None:
+        """What its values may be taken for: persons, times, numbers of one unit; None for none."""
+        name, _, rest = self.values.partition(":")
+        if name in ("int", "decimal"):
+            return rest.partition(":")[2] or "number"
+        return SORTS.get(name)
 
 
 @dataclass(frozen=True)
@@ -148,14 +135,13 @@ def _value(spec: str, rng: random.Random) -> tuple[str, str]:
         text = _literal(rng) if rng.random() < 0.7 else rng.choice(LITERALS)
         return text, "number" if re.fullmatch(r"-?[\d.e-]+", text) else "thing"
     if spec == "phrase":
-        when = f" {rng.choice(WHENS)}" if rng.random() < 0.4 else ""
-        thing = _mixed(rng) if rng.random() < 0.6 else rng.choice(THINGS)
-        return f"{rng.choice(ACTS)} {thing}{when}", "thing"
+        return docwords.purpose(vocabulary(), rng), "thing"
     if spec in ("doc", "choices"):
         make = docwords.describe if spec == "doc" else docwords.choices
         return make(vocabulary(), rng), "thing"
     if spec == "setting":
-        return make_name(rng.choice(("{low}_{low}", "{low}_{noun2}", "use_{low}")), rng), "thing"
+        forms = ("{low}_{low}", "{low}_{noun2}", "use_{low}", "{low}_{low}_{noun2}")
+        return make_name(rng.choice(forms), rng), "thing"
     text, kind = words.value(spec, rng)
     if re.fullmatch(r"[a-z]+ (?!of |or )[a-z ]+", text) and rng.random() < 0.7:
         first, rest = text.split(" ", 1)
@@ -169,11 +155,6 @@ def vocabulary() -> tuple[str, ...]:
     """The plain words of 4 to 10 letters in all domains, sorted."""
     raw = "\n".join(path.read_text("utf-8") for path in sorted(FOLDER.glob("*.toml")))
     return tuple(sorted(set(re.findall(r"(?<![\w{-])[a-z]{4,10}(?![\w}-])", raw))))
-
-
-def _mixed(rng: random.Random) -> str:
-    """Two or three words that say nothing together."""
-    return " ".join(rng.sample(vocabulary(), rng.choice((2, 2, 3))))
 
 
 def _literal(rng: random.Random) -> str:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 from tools import make_atlas, make_cities, make_form, make_open_book  # noqa: E402
 from utils.data import write_examples, write_lines  # noqa: E402
 
-OPEN_BOOK = {"train": (12800, 102), "dev": (160, 901)}
+OPEN_BOOK = {"train": (8000, 103), "dev": (160, 901)}
 
 
 def make_data(folder: Path) -> list[Path]:

@@ -11,16 +11,27 @@ import random
 from dataclasses import dataclass, replace
 
 from tools import words
-from tools.domains import Attribute, Domain, Entity, load_domains, make_entity, make_passage
+from tools.domains import (
+    NOUNS,
+    PARTS,
+    Attribute,
+    Domain,
+    Entity,
+    load_domains,
+    make_entity,
+    make_passage,
+)
 from utils.card import Card
 from utils.data import Example, Passage
 
 TURNS = 8
 SIZES = ((1, 2, 3, 4), (25, 22, 46, 7))
 LENGTHS = (3, 4, 5, 6, 7)  # attributes a passage states
-STATED, LEFT_OUT = 0.67, 0.23  # of the questions; the rest ask about an entity not shown
+ASKED = ("stated", "left out", "absent")  # absent: of an entity that is not shown
+SHARES = (0.67, 0.23, 0.1)
+OWN_SHARES = {"settings": (0.66, 0.14, 0.2), "towns": (0.56, 0.34, 0.1)}
 SAME_OF_ANOTHER = 0.4  # how often the next question asks the same of a neighbour
-WEIGHTS = {"settings": 8, "towns": 7}  # nearest to the documents of the library and the atlas
+WEIGHTS = {"settings": 12, "towns": 12}  # nearest to the documents of the library and the atlas
 
 
 @dataclass(frozen=True)
@@ -56,9 +67,7 @@ def make_conversation(domains: list[Domain], rng: random.Random, split: str) -> 
         if len(asked) == TURNS:
             break
         about = told[0] if rng.random() < 0.6 else rng.choice(told)
-        how = rng.choices(
-            ("stated", "left out", "absent"), (STATED, LEFT_OUT, 1 - STATED - LEFT_OUT)
-        )[0]
+        how = rng.choices(ASKED, OWN_SHARES.get(domain.name, SHARES))[0]
         entity, attribute = _topic(about, told, how, rng)
         while (entity.name, attribute.key) not in asked and len(asked) < TURNS:
             question, card = _turn(entity, attribute, about.passage.id, how, split, rng)
@@ -88,12 +97,23 @@ def _entities(domain: Domain, domains: list[Domain], rng: random.Random) -> list
 def _near(entity: Entity, rng: random.Random) -> str:
     """A name easily taken for the entity's: of a setting, often the same owner or the same part."""
     part, of, owner = entity.name.partition(" of ")
-    if not of or rng.random() < 0.3:
+    if not of or rng.random() < 0.2:
         return words.similar_name(entity.name, rng)
+    if entity.domain.name == "settings" and rng.random() < 0.4:
+        return f"{_akin(part, rng)} of {owner}"
     part2, of2, owner2 = make_entity(entity.domain, rng).name.partition(" of ")
     if not of2:
         return words.similar_name(entity.name, rng)
     return f"{part2} of {owner}" if rng.random() < 0.7 else f"{part} of {owner2}"
+
+
+def _akin(part: str, rng: random.Random) -> str:
+    """A name that holds words of this one and is not it: longer, shorter, or one word changed."""
+    held = part.split("_")
+    at, other = rng.randrange(len(held)), rng.choice((*PARTS, *NOUNS))
+    if len(held) > 1 and rng.random() < 0.3:
+        return "_".join(held[:at] + held[at + 1 :])
+    return "_".join(held[:at] + [other] + held[at + rng.randint(0, 1) :])
 
 
 def _tell(entities: list[Entity], rng: random.Random) -> list[Told]:
@@ -114,11 +134,17 @@ def _topic(about: Told, told: list[Told], how: str, rng: random.Random) -> tuple
     missing = [a for a in entity.domain.attributes if a.key not in about.keys]
     if how != "absent":
         found = stated if how == "stated" else missing
-        return entity, rng.choices(found, [3 if a.reverse else 1 for a in found])[0]
+        return entity, rng.choices(found, [_weight(a, stated) for a in found])[0]
     while entity.name in {t.entity.name for t in told}:
         near = _near(about.entity, rng) if rng.random() < 0.7 else None
         entity = make_entity(entity.domain, rng, near)
     return entity, rng.choice(entity.domain.attributes)
+
+
+def _weight(attribute: Attribute, stated: list[Attribute]) -> int:
+    """How much likelier it is asked: where it may be taken for another one that is stated."""
+    alike = any(a.key != attribute.key and a.sort == attribute.sort for a in stated)
+    return (3 if attribute.reverse else 1) * (3 if attribute.sort and alike else 1)
 
 
 def _turn(
@@ -161,6 +187,9 @@ def make_id(style: str, title: str, rng: random.Random) -> str:
     n = rng.randint(1, 999)
     plain = rng.choice(words.PLAIN).lower()
     slug = "-".join(title.lower().split())
+    part, of, owner = title.partition(" of ")
+    if of and style == "dotted" and rng.random() < 0.7:
+        return f"{plain}.{owner.replace(' ', '')}.{part}"
     return {
         "slug": slug,
         "word": words.word(rng, 2).lower(),

@@ -32,11 +32,11 @@ GIB = 2**30
 ROOM = 64 * GIB  # memory of one machine for vectors
 LISTS = 2**20
 LOOKED = (16, 64, 256, 1024)
-CODE = "PQ, 96 bytes"
+CODE, MADE = "PQ of 4 bits, 96 bytes", "PQ192x4fs"
 BYTES = {
     "fp32": 4 * DIMENSIONS + ID,
     "fp16": 2 * DIMENSIONS + ID,
-    CODE: 96 + ID,
+    "PQ, 96 bytes": 96 + ID,
     "PQ, 48 bytes": 48 + ID,
 }
 
@@ -223,7 +223,7 @@ def queries(rows: list[dict]) -> str:
     for looked in LOOKED:
         through = MANY * looked / LISTS
         body.append((f"{looked:,} of {LISTS:,}", f"{through:,.0f}", f"{rate / through:,.3g}"))
-    made = f"In FAISS's words `IVF{LISTS}_HNSW32,PQ{BYTES[CODE] - ID}`, of equal lists:\n\n"
+    made = f"In FAISS's words `IVF{LISTS}_HNSW32,{MADE}`, of equal lists:\n\n"
     return made + grid(("lists looked through", "vectors", "queries/s a core"), body)
 
 

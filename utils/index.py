@@ -32,16 +32,16 @@ ROWS = 8192  # passages that are embedded and written at once
 CANDIDATES = 1000  # of each search, from which hybrid search chooses
 QUERIES = 256  # searched at once
 HEAD = "index.json"
-SCHEMA = 1
+SCHEMA = 2
 PROBE = "Which of these passages answers the question?"  # tells one embedder from another
 
 
 class Index:
     """Search over the passages of an index folder, which `build_index` makes.
 
-    Opening reads no passage and no vector: the files are memory-mapped. `dense` is exact in
-    segments below 20,000 passages and near-exact above. `lexical` is exact. `hybrid` fuses the
-    best CANDIDATES of both; a passage outside one of them gains nothing from it. Raises
+    Passages and vectors are memory-mapped: opening reads none of them, only short codes. `dense`
+    is exact in segments below 20,000 passages and near-exact above. `lexical` is exact. `hybrid`
+    fuses the best CANDIDATES of both; a passage outside one of them gains nothing from it. Raises
     IndexFault for a folder that is no index, is damaged or was made with another embedder.
     """
 
@@ -84,7 +84,7 @@ class Index:
         ]
 
     def tune(self, queries: Sequence[str]) -> None:
-        """Find 0.985 of the ten nearest of these questions too, until the index changes.
+        """Find 0.98 of the ten nearest of these questions too, until the index changes.
 
         Questions lie further off than the passages on which it was measured at the building;
         a hundred real ones say what they need. Compares with exact search: seconds at a million.

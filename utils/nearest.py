@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ BLOCK = 65_536  # rows made float32 at once
 LISTS = 4  # lists per square root of the rows
 STEPS = 8  # of k-means
 PER_LIST = 64  # rows that k-means sees for each list
-RECALL = 0.985  # wanted of the ten nearest, on rows of the matrix itself
+RECALL = 0.98  # wanted of the ten nearest
+AGAIN = 180  # rows scored again by their whole vectors, beside two for each wanted
 TRIED = 200  # rows on which it is measured
 SAME = 1e-5  # scores that differ by less are one
 
@@ -53,47 +56,90 @@ def best_first(scores: np.ndarray, rows: np.ndarray, k: int) -> Found:
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
 
-def make_lists(vectors: np.ndarray, path: Path) -> int:
-    """Sort the vectors into lists by nearest centre, write them; how many lists a search needs.
+def save_vectors(path: Path, blocks: Iterable[np.ndarray], rows: int, dims: int) -> None:
+    """Write blocks of shape (any, dims), float16, that are `rows` together, block by block.
 
-    The lists hold float16 vectors (FAISS IndexIVFScalarQuantizer), so that a score is that of
-    the exact search. The number of lists to look through is the least that finds RECALL of the
-    ten nearest of TRIED rows. It is measured on passages: questions lie further off.
+    The file is a FAISS IndexScalarQuantizer of float16, whose rows come last: FAISS and numpy
+    both map it, and neither needs a copy of its own.
     """
     import faiss
 
-    lists = max(1, int(LISTS * math.sqrt(len(vectors))))
-    chosen = np.random.default_rng(0).permutation(len(vectors))
-    index = faiss.index_factory(vectors.shape[1], f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
-    index.by_residual = False  # else float16 would round the way to the centre, not the vector
+    kind, score = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    head = faiss.IndexScalarQuantizer(dims, kind, score)
+    head.ntotal = rows
+    start = faiss.serialize_index(head).tobytes()  # its last 8 bytes count those that follow
+    with open(path, "wb") as out:
+        out.write(start[:-8] + struct.pack("<q", 2 * rows * dims))
+        for block in blocks:
+            out.write(np.ascontiguousarray(block, np.float16).data)
+
+
+def open_vectors(path: Path) -> np.ndarray:
+    """The rows of `save_vectors`, memory-mapped, of shape (rows, dims), float16."""
+    with open(path, "rb") as file:
+        dims, rows = struct.unpack("<4xiq", file.read(16))
+    return np.memmap(path, np.float16, "r", path.stat().st_size - 2 * rows * dims, (rows, dims))
+
+
+def make_lists(vectors_path: Path, path: Path) -> int:
+    """Sort the vectors into lists by nearest centre, write them; how many lists a search needs.
+
+    The lists hold four bits for two dimensions (FAISS IndexIVFPQFastScan, which looks codes up in
+    the processor's registers: Andre et al., Cache locality is not enough, VLDB 2015). How many to
+    look through is the least that finds RECALL of the ten nearest of TRIED rows: questions lie
+    further off.
+    """
+    import faiss
+
+    vectors = open_vectors(vectors_path)
+    count, dims = vectors.shape
+    lists = max(1, int(LISTS * math.sqrt(count)))
+    chosen = np.random.default_rng(0).permutation(count)
+    parts = dims // 2 if dims % 2 == 0 else dims
+    index = faiss.index_factory(dims, f"IVF{lists},PQ{parts}x4fs", faiss.METRIC_INNER_PRODUCT)
     index.cp.niter, index.cp.min_points_per_centroid = STEPS, 1
     index.cp.max_points_per_centroid = PER_LIST
     index.train(_rows(vectors, np.sort(chosen[: lists * PER_LIST])))
-    for start in range(0, len(vectors), BLOCK):
+    for start in range(0, count, BLOCK):
         index.add(np.asarray(vectors[start : start + BLOCK], np.float32))
     faiss.write_index(index, str(path))
-    return lists_needed(index, vectors, _rows(vectors, np.sort(chosen[:TRIED])), skip=1)
+    asked = _rows(vectors, np.sort(chosen[:TRIED]))
+    return lists_needed(open_lists(path, vectors_path), vectors, asked, skip=1)
 
 
-def open_lists(path: Path):
-    """The lists of `make_lists`, memory-mapped: a search reads only the lists it looks through."""
+def open_lists(path: Path, vectors_path: Path):
+    """The lists of `make_lists`, whose codes are read, over the vectors, which are mapped."""
     import faiss
 
-    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+    how = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
+    coded, whole = (faiss.read_index(str(p), how) for p in (path, vectors_path))
+    return faiss.IndexRefine(coded, whole)
+
+
+def count_lists(index) -> int:
+    """How many lists there are to look through."""
+    import faiss
+
+    return faiss.downcast_index(index.base_index).nlist
 
 
 def search_lists(index, queries: np.ndarray, k: int, looked: int) -> Found:
-    """As `search_exact`, looking through `looked` lists, and more while fewer than k are found."""
+    """As `search_exact`, looking through `looked` lists, and more while fewer than k are found.
+
+    The codes choose the rows, and those rows' scores are the exact search's.
+    """
     import faiss
 
-    k = min(k, index.ntotal)
-    looked = min(index.nlist, max(looked, math.ceil(2 * k * index.nlist / index.ntotal)))
+    k, lists = min(k, index.ntotal), count_lists(index)
+    looked = min(lists, max(looked, math.ceil(2 * k * lists / index.ntotal)))
+    factor = min(2 + AGAIN / k, index.ntotal / k)
     while True:
-        settings = faiss.SearchParametersIVF(nprobe=looked)
-        scores, rows = index.search(queries, k, params=settings)
-        if looked == index.nlist or (rows >= 0).all():
+        where = faiss.SearchParametersIVF(nprobe=looked)
+        how = faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=where)
+        scores, rows = index.search(queries, k, params=how)
+        if looked == lists or (rows >= 0).all():
             return best_first(scores, rows, k)
-        looked = min(2 * looked, index.nlist)
+        looked = min(2 * looked, lists)
 
 
 def lists_needed(index, vectors: np.ndarray, queries: np.ndarray, skip: int = 0) -> int:
@@ -102,13 +148,13 @@ def lists_needed(index, vectors: np.ndarray, queries: np.ndarray, skip: int = 0)
     `skip` nearest are left out: 1 where the queries are rows of `vectors` themselves.
     """
     wanted, _ = search_exact(vectors, queries, 10 + skip)
-    looked = 1
-    while looked < index.nlist:
+    looked, lists = 1, count_lists(index)
+    while looked < lists:
         found, _ = search_lists(index, queries, 10 + skip, looked)
         if (found[:, skip:] >= wanted[:, -1:] - SAME).mean() >= RECALL:
             break
         looked = math.ceil(1.25 * looked)
-    return min(looked, index.nlist)
+    return min(looked, lists)
 
 
 def _rows(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:

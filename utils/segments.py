@@ -14,14 +14,24 @@ from pathlib import Path
 import numpy as np
 
 from utils.data import Passage
-from utils.nearest import Found, lists_needed, make_lists, open_lists, search_exact, search_lists
+from utils.nearest import (
+    Found,
+    lists_needed,
+    make_lists,
+    open_lists,
+    open_vectors,
+    save_vectors,
+    search_exact,
+    search_lists,
+)
 from utils.postings import Postings, count_words, keys, merge_postings
 
 HEAD = "segment.json"
 LISTS = "lists.faiss"
+VECTORS = "vectors.faiss"
 LINES = "passages.jsonl"
 POSTINGS = ("terms", "starts", "docs", "counts", "lengths")
-ARRAYS = ("offsets", "vectors", "keys", "key_rows", *POSTINGS)
+ARRAYS = ("offsets", "keys", "key_rows", *POSTINGS)
 MAKING = ".making-"  # how the name of an unfinished folder begins
 NAME = re.compile(r"rows-(\d{12})-(\d{12})")
 LISTS_FROM = 20_000  # rows; smaller segments are searched exactly
@@ -97,7 +107,7 @@ def write_segment(
     with _making(index, start, start + len(passages)) as work:
         (work / LINES).write_bytes(b"".join(lines))
         count_words(words).save(work)
-        np.save(work / "vectors.npy", vectors.astype(np.float16))
+        save_vectors(work / VECTORS, [vectors], *vectors.shape)
         np.save(work / "offsets.npy", np.cumsum([0] + [len(line) for line in lines]))
         np.save(work / "keys.npy", hashed[order])
         np.save(work / "key_rows.npy", order)
@@ -120,7 +130,9 @@ def merge_segments(index: Path, parts: Sequence[Segment]) -> None:
         order = np.argsort(hashed, kind="stable")
         np.save(work / "keys.npy", hashed[order])
         np.save(work / "key_rows.npy", found[order])
-        _finish(work, _copy_vectors(parts, work / "vectors.npy"))
+        vectors = [part.vectors for part in parts]
+        save_vectors(work / VECTORS, vectors, sum(map(len, vectors)), vectors[0].shape[1])
+        _finish(work)
     for part in parts:
         shutil.rmtree(part.folder, ignore_errors=True)
 
@@ -133,7 +145,8 @@ def open_segment(folder: Path) -> Segment:
             if (folder / name).stat().st_size != size:
                 raise ValueError(f"{name} is not of the size it was written with")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-        lists = open_lists(folder / LISTS) if LISTS in head["files"] else None
+        vectors = open_vectors(folder / VECTORS)
+        lists = open_lists(folder / LISTS, folder / VECTORS) if LISTS in head["files"] else None
         lines = np.memmap(folder / LINES, np.uint8, "r")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         name = getattr(error, "filename", None)
@@ -145,9 +158,8 @@ def open_segment(folder: Path) -> Segment:
     postings = Postings(**{name: arrays.pop(name) for name in POSTINGS})
     start, stop = spanned(folder)
     looked = head["looked"]
-    return Segment(
-        folder, start, stop, lines=lines, postings=postings, lists=lists, looked=looked, **arrays
-    )
+    kept = {"vectors": vectors, "lines": lines, "postings": postings, "lists": lists}
+    return Segment(folder, start, stop, looked=looked, **kept, **arrays)
 
 
 def open_all(index: Path) -> list[Segment]:
@@ -210,27 +222,15 @@ def _making(index: Path, start: int, stop: int) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _finish(work: Path, vectors: np.ndarray | None = None) -> None:
+def _finish(work: Path) -> None:
     """Make the lists of a large segment, then write its head, and see that all is on the disk."""
-    looked = 0
-    if vectors is not None and len(vectors) >= LISTS_FROM:
-        looked = make_lists(vectors, work / LISTS)
+    large = len(open_vectors(work / VECTORS)) >= LISTS_FROM
+    looked = make_lists(work / VECTORS, work / LISTS) if large else 0
     files = {path.name: path.stat().st_size for path in sorted(work.iterdir())}
     head = json.dumps({"looked": looked, "files": files}, indent=1)
     (work / HEAD).write_text(head, encoding="utf-8")
     for path in [*work.iterdir(), work]:
         _sync(path)
-
-
-def _copy_vectors(parts: Sequence[Segment], path: Path) -> np.ndarray:
-    shape = (sum(len(part) for part in parts), parts[0].vectors.shape[1])
-    out = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-    at = 0
-    for part in parts:
-        out[at : at + len(part)] = part.vectors
-        at += len(part)
-    out.flush()
-    return out
 
 
 def _line(passage: Passage) -> bytes:
