@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import readme, tables
+from tools import bench_picture, readme, tables
 from utils.measure import rate
 
 ROOT = readme.ROOT
@@ -17,6 +17,21 @@ PAGE = (
     "# Page\n<!-- begin: one -->\nold\n<!-- end: one -->\nkept\n"
     "<!-- begin: two -->\n<!-- end: two -->\n"
 )
+BENCH = {
+    "training": {"rounds": {"TRL, fp32": [80.0, 90.0], "ours, passages shared": [400.0]}},
+    "answers": {"rounds": {"one at a time": [0.5], "ours": [4.0, 3.0]}},
+    "retrieval": [
+        {
+            "passages": size,
+            "backend": "FAISS lists",
+            "queries_per_second": ours,
+            "exact_queries_per_second": 80.0,
+            "recall_at_10": 0.98,
+            "n": 256,
+        }
+        for size, ours in ((1000, 90.0), (1_000_000, 1600.0))
+    ],
+}
 
 
 def row(arm="base", dataset="atlas", variant="plain", valid=0, right=3, n=10, **more) -> dict:
@@ -182,17 +197,30 @@ def test_the_page_of_all_results_has_every_row_and_the_seeds_together(course):
     assert "was right in 70 % (40–89), n = 10: expect less" in marked(root, "reach")
 
 
-def test_the_picture_is_the_same_each_time_and_goes_stale_with_the_numbers(course):
+@pytest.mark.parametrize("name", ["headline", "performance"])
+def test_a_picture_is_the_same_each_time_and_goes_stale_with_the_numbers(course, name):
     root, store = course
-    store("headline-seed0", result())
-    readme.draw(root)
-    files = [root / "docs" / f"headline.{end}" for end in ("png", "svg", "txt")]
+    first, other = {
+        "headline": (result(), result(rows=[row(right=4)])),
+        "performance": (BENCH, BENCH | {"answers": {"rounds": {"ours": [3.0]}}}),
+    }[name]
+    kept = {"headline": "headline-seed0", "performance": "bench"}[name]
+    store(kept, first)
+    assert readme.stale_pictures(root) == [name]
+    readme.draw(root, [name])
+    files = [root / "docs" / f"{name}.{end}" for end in ("png", "svg", "txt")]
     before = [file.read_bytes() for file in files]
-    readme.draw(root)
+    readme.draw(root, [name])
     assert [file.read_bytes() for file in files] == before
-    assert not readme.stale_picture(root)
-    store("headline-seed0", result(rows=[row(right=4)]))
-    assert readme.stale_picture(root)
+    assert not readme.stale_pictures(root)
+    store(kept, other)
+    assert readme.stale_pictures(root) == [name]
+
+
+def test_the_picture_of_speed_says_every_way_and_size():
+    told = bench_picture.words(BENCH)
+    assert "Answers, open book with retrieval, ours: 4 answers a second." in told
+    assert "Search in 1,000,000 passages: 1,600 queries a second (FAISS lists" in told
 
 
 def test_other_seeds_add_the_arms_trained_with_each_seed_and_no_shipped_one(course):

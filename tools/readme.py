@@ -1,4 +1,4 @@
-"""Fill what is generated in README.md, data/README.md and docs; draw docs/headline.
+"""Fill what is generated in README.md, data/README.md and docs; draw the pictures in docs.
 
 `python tools/readme.py` writes; `python tools/readme.py --check` compares only and names what
 differs. Numbers come from data/results: headline-seedN.json and dose-seed0.json, as
@@ -10,12 +10,21 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import bench_tables, published, results_tables, scale_tables, tables, teaching  # noqa: E402
+from tools import (  # noqa: E402
+    bench_picture,
+    bench_tables,
+    published,
+    results_tables,
+    scale_tables,
+    tables,
+    teaching,
+)
 from tools.tables import ReadmeError, load  # noqa: E402
 from utils import plots  # noqa: E402
 
@@ -67,6 +76,8 @@ def speed_values(root: Path) -> dict[str, str]:
         for name, part in parts.items()
     }
     values["machine"] = bench_tables.machine(bench) if bench else "Not measured yet.\n"
+    alt = " ".join(bench_picture.words(bench).split())
+    values["picture"] = f"![{alt}](performance.png)\n" if bench else "Not measured yet.\n"
     return values
 
 
@@ -116,24 +127,38 @@ def differing(page: str, values: dict[str, str]) -> list[str]:
     return [was[2] for was, is_ in pairs if was[3] != is_[3]]
 
 
-def stale_picture(root: Path) -> bool:
-    """True when docs/headline is missing, or shows other numbers than the stored result."""
-    headlines = load_headlines(root / "data" / "results")
-    if not headlines:
-        return False
-    png, svg, txt = (root / "docs" / f"headline.{end}" for end in ("png", "svg", "txt"))
-    if not (png.is_file() and svg.is_file() and txt.is_file()):
-        return True
-    return txt.read_text("utf-8") != tables.words(headlines[0]["rows"])
+def pictures(root: Path) -> dict[str, tuple[str, Callable[[], object]]]:
+    """The pictures in docs by name: what each says in words, and how it is drawn."""
+    folder, docs = root / "data" / "results", root / "docs"
+    found: dict[str, tuple[str, Callable[[], object]]] = {}
+    if headlines := load_headlines(folder):
+        rows = headlines[0]["rows"]
+        found["headline"] = tables.words(rows), lambda: plots.headline_picture(rows, docs)
+    if bench := load(folder / "bench.json"):
+        said = bench_picture.words(bench)
+        found[bench_picture.NAME] = said, lambda: bench_picture.draw(bench, docs)
+    return found
 
 
-def draw(root: Path) -> None:
-    """Draw docs/headline.png, .svg and .txt from the stored result; the same bytes each time."""
+def stale_pictures(root: Path) -> list[str]:
+    """The names of pictures that are missing, or show other numbers than the stored results."""
+    return [name for name, (words, _) in pictures(root).items() if _stale(root, name, words)]
+
+
+def _stale(root: Path, name: str, words: str) -> bool:
+    png, svg, txt = (root / "docs" / f"{name}.{end}" for end in ("png", "svg", "txt"))
+    whole = png.is_file() and svg.is_file() and txt.is_file()
+    return not whole or txt.read_text("utf-8") != words
+
+
+def draw(root: Path, names: list[str]) -> None:
+    """Draw these pictures: .png, .svg and .txt; the same bytes each time."""
     import matplotlib
 
-    if headlines := load_headlines(root / "data" / "results"):
-        with matplotlib.rc_context({"svg.hashsalt": "form-and-facts"}):
-            plots.headline_picture(headlines[0]["rows"], root / "docs")
+    made = pictures(root)
+    with matplotlib.rc_context({"svg.hashsalt": "form-and-facts"}):
+        for name in names:
+            made[name][1]()
 
 
 def check(root: Path) -> list[str]:
@@ -142,17 +167,16 @@ def check(root: Path) -> list[str]:
     for name, make in PAGES.items():
         page = (root / name).read_text("utf-8")
         faults += [f"{name}: the marker {m!r} differs" for m in differing(page, make(root))]
-    return faults + (["docs/headline: the picture differs"] if stale_picture(root) else [])
+    return faults + [f"docs/{name}: the picture differs" for name in stale_pictures(root)]
 
 
 def write(root: Path) -> None:
-    """Fill the pages and draw the picture."""
+    """Fill the pages and draw the pictures."""
     for name, make in PAGES.items():
         path = root / name
         filled = fill(path.read_text("utf-8"), make(root))
         path.write_text(filled, encoding="utf-8", newline="\n")
-    if stale_picture(root):
-        draw(root)
+    draw(root, stale_pictures(root))
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:

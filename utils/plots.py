@@ -34,7 +34,7 @@ def headline_picture(rows: Sequence[dict], folder: Path, name: str = "headline")
     _named(axes, title, "arm", "share of answers (%)", 14)
     _legend_below(axes, 2)
     text = headline_words(shown)
-    _save(figure, folder, name, text)
+    save(figure, folder, name, text)
     return text
 
 
@@ -70,7 +70,7 @@ def dose_picture(rows: Sequence[dict], folder: Path, name: str = "dose") -> str:
     axes.set_ylim(-3, 103)
     axes.legend(fontsize=12)
     text = "\n".join(lines) + "\n"
-    _save(figure, folder, name, text)
+    save(figure, folder, name, text)
     return text
 
 
@@ -108,7 +108,7 @@ def recall_picture(rows: Sequence[dict], folder: Path, name: str = "recall") -> 
     _named(axes, "Is the passage found?", "data set", "right passage found (%)")
     _legend_below(axes, 3)
     text = recall_words(rows)
-    _save(figure, folder, name, text)
+    save(figure, folder, name, text)
     return text
 
 
@@ -153,7 +153,7 @@ def tokens_picture(
         "valid cards (%)",
     )
     text = tokens_words(shown, dataset)
-    _save(figure, folder, name, text)
+    save(figure, folder, name, text)
     return text
 
 
@@ -208,7 +208,8 @@ def _reach(share: dict) -> tuple[float, float, float]:
     return 100 * share["rate"], max(0.0, low), max(0.0, high)
 
 
-def _save(figure, folder: Path, name: str, text: str) -> None:
+def save(figure, folder: Path, name: str, text: str) -> None:
+    """Write a figure as .png and .svg, and its text equivalent as .txt."""
     folder.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     figure.savefig(folder / f"{name}.png", dpi=120)
