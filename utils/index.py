@@ -84,7 +84,7 @@ class Index:
         ]
 
     def tune(self, queries: Sequence[str]) -> None:
-        """Find 0.98 of the ten nearest of these questions too, until the index changes.
+        """Find 0.975 of the ten nearest of these questions too, until the index changes.
 
         Questions lie further off than the passages on which it was measured at the building;
         a hundred real ones say what they need. Compares with exact search: seconds at a million.
