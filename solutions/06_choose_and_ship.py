@@ -5,7 +5,7 @@
 # reach bars.
 #
 # **Measured answer.** On real documents nothing but passages brings the facts, and a small
-# model trained to read them names its source more surely than it copies the value. The cell below
+# model trained to read them answers far more from them than the untouched one. The cell below
 # the imports prints the numbers.
 #
 # **Study time:** about 70 minutes. **Computing time:** {computing time}.
@@ -523,7 +523,7 @@ Markdown("\n".join(lines))
 # 3. Set the bar before you look, choose on dev, and measure once on questions you did not choose
 #    on.
 #
-# **An open question.** Your assistant finds the right page more often than the right line.
+# **An open question.** When your assistant is wrong, it is often on the right page.
 # What could it show people, so that this is already useful?
 #
 # You have reached the end. To go on, measure a folder of your own, or [return to the

@@ -69,13 +69,14 @@ def headline(headlines: dict[int, dict]) -> str:
 
 
 def measured_on(found: dict) -> str:
-    """The sentence on machine, model, seed and date of a result."""
+    """The sentence on machine, model, seed and date of a result, and its note where it has one."""
     device = found["device"]
-    return (
+    told = (
         f"Measured on {device['processor']} ({device['cores']} cores, {device['device']}, "
         f"{device['dtype']}) with {found['model']}, seed {found['seed']}, "
         f"{found['split']} questions, on {found['created'][:10]}."
     )
+    return f"{told} {found['note']}" if "note" in found else told
 
 
 def over_seeds(headlines: dict[int, dict]) -> str:
