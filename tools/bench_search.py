@@ -24,6 +24,7 @@ from utils.retrieve import embed
 
 K = 10
 QUERIES = 256
+TUNING = 512  # others, on which it is measured how many lists must be looked through
 
 
 class Drawn:
@@ -61,7 +62,7 @@ def real_vectors() -> tuple[np.ndarray, np.ndarray]:
 def measure(sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[dict]:
     """A row a size; the queries are asked as one batch, by the index and exactly, in turns."""
     passages, questions = real_vectors()
-    queries, tuning = draw(questions, QUERIES, 1), draw(questions, 128, 2)
+    queries, tuning = draw(questions, QUERIES, 1), draw(questions, TUNING, 2)
     rows = []
     for size in sizes:
         rows.append(_row(draw(passages, size, 0), queries, tuning, rounds))
