@@ -177,7 +177,7 @@ def lists_needed(index, vectors: np.ndarray, queries: np.ndarray, skip: int = 0)
         found, _ = search_lists(index, queries, 10 + skip, looked)
         if (found[:, skip:] >= wanted[:, -1:] - SAME).mean() >= RECALL:
             break
-        looked = math.ceil(1.25 * looked)
+        looked = math.ceil(1.1 * looked)
     return min(looked, lists)
 
 
