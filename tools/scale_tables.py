@@ -222,7 +222,9 @@ def queries(rows: list[dict]) -> str:
     body = []
     for looked in LOOKED:
         through = MANY * looked / LISTS
-        body.append((f"{looked:,} of {LISTS:,}", f"{through:,.0f}", f"{rate / through:,.3g}"))
+        a_core = rate / through
+        shown = f"{a_core:,.0f}" if a_core >= 100 else f"{a_core:.3g}"
+        body.append((f"{looked:,} of {LISTS:,}", f"{through:,.0f}", shown))
     made = f"In FAISS's words `IVF{LISTS}_HNSW32,{MADE}`, of equal lists:\n\n"
     return made + grid(("lists looked through", "vectors", "queries/s a core"), body)
 
