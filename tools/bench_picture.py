@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.plots import FACTS, FORM, GREEN, save
+from utils.plots import FACTS, FORM, GREEN, named, save
 
 NAME = "performance"
 BARS = (
@@ -55,9 +55,7 @@ def _bars(axes, title: str, unit: str, rates: list[tuple[str, float]]) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.tick_params(labelsize=12)
-    axes.set_title(title, fontsize=14)
-    axes.set_xlabel(unit, fontsize=12)
-    axes.set_ylabel("way", fontsize=12)
+    named(axes, title, unit, "way", 14)
 
 
 def _lines(axes, rows: list[dict]) -> None:
@@ -68,7 +66,5 @@ def _lines(axes, rows: list[dict]) -> None:
     ):
         axes.loglog(sizes, [row[key] for row in rows], style, color=colour, label=name)
     axes.tick_params(labelsize=12)
-    axes.set_title("Search", fontsize=14)
-    axes.set_xlabel("passages", fontsize=12)
-    axes.set_ylabel("queries a second", fontsize=12)
+    named(axes, "Search", "passages", "queries a second", 14)
     axes.legend(fontsize=12)

@@ -14,9 +14,9 @@ LISTS = 4  # lists per square root of the rows
 STEPS = 8  # of k-means
 PER_LIST = 64  # rows that k-means sees for each list
 RECALL = 0.975  # wanted of the ten nearest
+TRIED = 200  # rows on which it is measured
 AGAIN = 400  # rows scored again by their whole vectors, beside two for each wanted
 KEPT = 0.995  # of the vectors' squared lengths, in the directions that are coded
-TRIED = 200  # rows on which it is measured
 SAME = 1e-5  # scores that differ by less are one
 
 Found = tuple[np.ndarray, np.ndarray]  # scores and rows, each of shape (queries, k)

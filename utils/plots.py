@@ -31,7 +31,7 @@ def headline_picture(rows: Sequence[dict], folder: Path, name: str = "headline")
     axes.set_ylim(0, 109)
     sizes = sorted({r["n"] for r in shown}) or [0]
     title = f"Form and facts on atlas, n = {_span(sizes)} questions an arm"
-    _named(axes, title, "arm", "share of answers (%)", 14)
+    named(axes, title, "arm", "share of answers (%)", 14)
     _legend_below(axes, 2)
     text = headline_words(shown)
     save(figure, folder, name, text)
@@ -60,7 +60,7 @@ def dose_picture(rows: Sequence[dict], folder: Path, name: str = "dose") -> str:
         axes.plot(xs, ys, style, color=colour, label=label, linewidth=2, markersize=8)
         lines += [f"{label}, {x} passes: {_words(right)}." for x, right in points]
     axes.set_xticks(sorted({r["passes"] for r in rows}))
-    _named(
+    named(
         axes,
         "When are facts memorised, and what does it cost?",
         "passes over the 100 facts (epochs)",
@@ -105,7 +105,7 @@ def recall_picture(rows: Sequence[dict], folder: Path, name: str = "recall") -> 
                 axes.bar([x for x, _ in shown], heights, 0.25, fill=False, linestyle=":", **bar)
     axes.set_xticks(range(len(names)), names, fontsize=13)
     axes.set_ylim(0, 104)
-    _named(axes, "Is the passage found?", "data set", "right passage found (%)")
+    named(axes, "Is the passage found?", "data set", "right passage found (%)")
     _legend_below(axes, 3)
     text = recall_words(rows)
     save(figure, folder, name, text)
@@ -146,7 +146,7 @@ def tokens_picture(
         axes.annotate(", ".join(arms), (x, y), **place, **at)
     axes.set_xlim(0, 1.08 * widest)
     axes.set_ylim(-6, 106)
-    _named(
+    named(
         axes,
         f"What does the form cost? Questions of {dataset}",
         "prompt tokens an answer",
@@ -176,7 +176,7 @@ def _canvas():
     return figure, axes
 
 
-def _named(axes, title: str, x: str, y: str, size: int = 15) -> None:
+def named(axes, title: str, x: str, y: str, size: int = 15) -> None:
     """The title and the names of both axes."""
     axes.set_xlabel(x, fontsize=13)
     axes.set_ylabel(y, fontsize=13)
