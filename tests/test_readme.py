@@ -189,6 +189,20 @@ def test_the_page_of_all_results_has_every_row_and_the_seeds_together(course):
     assert line == f"{form} 90 % (70–97), 90 to 90 | 5 % (1–24), 0 to 10 |"
     said = [line.split(" | ")[-1] for line in marked(root, "weights", page).splitlines()[2:]]
     assert said == ["the same |", "DIFFERENT |"]
+    assert "holds no `open-book-seed0.json`" in marked(root, "recipe", page)
+    for seed in (0, 2):
+        anew = row("open-book+rag", valid=10, right=7 + seed, adapter="trained")
+        store(
+            f"open-book-seed{seed}", result(seed, rows=[anew], seconds={"training open-book": 960})
+        )
+    assert readme.main([], root) == 0
+    told = marked(root, "recipe", page).splitlines()
+    assert told[1].endswith("seed 2, test questions, on 2026-01-02. Training took 16 minutes.")
+    assert told[-1] == (
+        "| open-book+rag | atlas | plain | – | 0, 2 | 20 | 100 % (84–100), 100 to 100 | "
+        "80 % (58–92), 70 to 90 |"
+    )
+    assert "| open-book-seed2.json |" in marked(root, "results", "data/README.md")
     assert "holds no `unseen-test.json`" in marked(root, "unseen", page)
     assert "holds no `unseen-test.json`" in marked(root, "reach")
     store("unseen-test", result(rows=[row("open-book+rag", "own", valid=10, right=7)]))

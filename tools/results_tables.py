@@ -12,6 +12,7 @@ from utils.sweep_table import pooled
 NONE = "Not measured yet: `data/results` holds no `{}.json`.\n"
 RATES = ("valid", "right")
 UNSEEN = "unseen-test"
+RECIPE = "open-book"  # runs that train this adapter from nothing
 
 
 def values(root: Path) -> dict[str, str]:
@@ -24,6 +25,7 @@ def values(root: Path) -> dict[str, str]:
         "pooled": together(found),
         "recall": tables.recall(first["recall"]) if first else NONE.format("headline-seed0"),
         "weights": weights(found),
+        "recipe": recipe(tables.load_seeds(folder, RECIPE)),
         "dose": dose(curve) if curve else NONE.format("dose-seed0"),
         "unseen": whole(tables.load(folder / f"{UNSEEN}.json"), UNSEEN),
     }
@@ -50,6 +52,18 @@ def together(headlines: dict[int, dict]) -> str:
         return "Not measured yet: one seed alone is stored.\n"
     head = ("arm", "data set", "variant", "passes", "seeds", "n", *RATES)
     return tables.grid(head, body)
+
+
+def recipe(found: dict[int, dict]) -> str:
+    """The open-book adapter trained from nothing: where and how long, and the rows together."""
+    if not found:
+        return NONE.format(f"{RECIPE}-seed0")
+    lines = [
+        f"- {tables.measured_on(one)} Training took "
+        f"{tables.span(one['seconds'][f'training {RECIPE}'])}.\n"
+        for one in found.values()
+    ]
+    return f"{''.join(lines)}\n{together(found)}"
 
 
 def over(rows: Iterable[dict], name: str) -> str:

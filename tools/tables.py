@@ -39,6 +39,7 @@ COST = {
     "peak_memory_gib": ("the memory in use", "At most {:.1f} GiB of memory are in use."),
 }
 SEEDS = (0, 1, 2)
+STORED = ("headline", "open-book", "dose")  # results of the experiment, a file a seed
 
 
 class ReadmeError(RuntimeError):
@@ -190,7 +191,7 @@ def adapters(folder: Path) -> str:
 def stored(folder: Path) -> str:
     """The stored results of the experiment: when, where and with which seed."""
     body = []
-    for path in sorted([*folder.glob("headline-*.json"), *folder.glob("dose-*.json")]):
+    for path in sorted(path for name in STORED for path in folder.glob(f"{name}-seed*.json")):
         found = load(path)
         facts = (found["created"][:10], found["device"]["processor"], found["seed"])
         body.append((path.name, *facts, len(found["rows"])))
@@ -212,9 +213,9 @@ def load(path: Path) -> Any | None:
     return value
 
 
-def load_seeds(folder: Path) -> dict[int, dict]:
-    """The stored headlines by seed."""
-    found = {seed: load(folder / f"headline-seed{seed}.json") for seed in SEEDS}
+def load_seeds(folder: Path, name: str = "headline") -> dict[int, dict]:
+    """The stored results of one name by seed."""
+    found = {seed: load(folder / f"{name}-seed{seed}.json") for seed in SEEDS}
     return {seed: value for seed, value in found.items() if value}
 
 
