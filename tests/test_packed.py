@@ -13,7 +13,7 @@ from test_generate import greedy, lively, one_thread  # noqa: F401
 from utils.branches import Stretch, stretches
 from utils.card import Card, write_card
 from utils.draft import Drafter, Frame, Lookup
-from utils.packed import NAME, can_pack, decode_packed
+from utils.packed import NAME, ROUND, can_pack, decode_packed
 
 SHARED = "The mayor of the town is a person; the harbour is a place."
 PROMPTS = [
@@ -96,6 +96,19 @@ def test_the_text_is_that_of_greedy_decoding(lively, new: int) -> None:  # noqa:
             made = drafters(tokenizer, ids, openings)
             got = decode_packed(model, ids, made, new, [tokenizer.eos_token_id])
         assert got == wanted
+
+
+def test_steps_have_few_lengths(lively) -> None:  # noqa: F811
+    model, tokenizer = lively
+    ids = [tokenizer(prompt)["input_ids"] for prompt in PROMPTS]
+    lengths: list[int] = []
+    watch = model.register_forward_pre_hook(
+        lambda _, given, named: lengths.append(named["input_ids"].shape[1]), with_kwargs=True
+    )
+    with torch.inference_mode():
+        decode_packed(model, ids, drafters(tokenizer, ids, [[]] * len(ids)), 12, [])
+    watch.remove()
+    assert len(lengths) > 1 and all(length % ROUND == 0 for length in lengths)
 
 
 def test_every_row_stops_at_its_own_end(lively) -> None:  # noqa: F811

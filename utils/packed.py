@@ -1,4 +1,4 @@
-"""Greedy decoding of a batch in one row of tokens: no padding, shared beginnings read once.
+"""Greedy decoding of a batch in one row of tokens, hardly padded: shared beginnings read once.
 
 Every prompt has a region of its own in the memory of keys and values. A step hands the model
 all new tokens of all prompts side by side, and attention looks, for each prompt, into its region
@@ -25,6 +25,9 @@ from utils.draft import Drafter
 NAME = "packed"
 KINDS = ("llama", "qwen2", "qwen3")  # with full attention in all layers
 SLACK = 16  # tokens of room for guesses
+# A step has a multiple of so many tokens: torch keeps a bf16 product's code for each new length,
+# one or two megabytes of it (docs/log.md).
+ROUND = 32
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def attend(module, query, key, value, attention_mask, scaling=None, store=None, 
     keys, values = store.put(module.layer_idx, key[0], value[0])
     heads, size = keys.shape[0], query.shape[-1]
     groups = query.shape[1] // heads
-    out = torch.empty_like(query[0])
+    out = torch.zeros_like(query[0])
     for span in store.spans:
         length, seen = span.stop - span.start, span.end - span.begin
         found = F.scaled_dot_product_attention(
@@ -187,9 +190,10 @@ class _Batch:
         """One pass through the model; then each row keeps what it would have written."""
         device = self.model.device
         self.store.expect(spans, to, of, device)
+        filling = [0] * (-len(ids) % ROUND)  # tokens that nothing looks at
         out = self.model(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([places], device=device),
+            input_ids=torch.tensor([ids + filling], device=device),
+            position_ids=torch.tensor([places + filling], device=device),
             use_cache=False,
             store=self.store,
             logits_to_keep=torch.tensor([i for span in asked for i in span], device=device),
