@@ -66,6 +66,28 @@ def test_the_tables_give_each_round_and_the_ratio_of_the_best():
     assert "| training form | 30 |" in told and "| all | 50 |" in told
 
 
+def run(dtype: str, ours: float) -> dict:
+    return {
+        "device": {"dtype": dtype},
+        "training": {"ours": ours, "trl_fp32": 10.0},
+        "answers": {"ours": ours, "one_at_a_time": 20.0, "padded": 40.0},
+        "retrieval": [{"queries_per_second": ours, "exact_queries_per_second": 5.0}],
+        "run": {"training form": 10.4, "recall": ours},
+    }
+
+
+def test_two_runs_are_compared_in_their_gains():
+    told = bench_tables.compared(run("bfloat16", 80.0), run("float32", 40.0)).splitlines()
+    assert told[0] == "| times | bfloat16 | float32 |"
+    assert [line.split(" | ")[1:] for line in told[2:]] == [
+        ["8.0", "4.0 |"],
+        ["4.0", "2.0 |"],
+        ["2.0", "1.0 |"],
+        ["16.0", "8.0 |"],
+        ["90", "50 |"],
+    ]
+
+
 def test_senseless_sizes_are_refused_in_a_sentence(capsys):
     with pytest.raises(SystemExit):
         bench.main(["--rounds", "0"])

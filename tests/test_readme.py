@@ -267,6 +267,10 @@ def test_timing_is_told_and_what_is_missing_is_named(course):
     assert text.endswith(
         "Not measured yet: the room of the models, the time with `--quick`, the memory in use.\n"
     )
+    slow = {"machine": "a slate", "date": "2 May", "run_seconds": 1200, "quick_seconds": 240}
+    assert "On a slate, 2 May, `make run` takes 20 minutes, and 4 minutes with `--quick`." in (
+        tables.cost({**known, "without_bf16": slow})
+    )
 
 
 @pytest.mark.parametrize(

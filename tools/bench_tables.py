@@ -73,6 +73,32 @@ def phases(found: dict) -> str:
     return grid(("phase", "seconds"), [*rows, ["all", f"{sum(found['run'].values()):.0f}"]])
 
 
+def compared(found: dict, slow: dict) -> str:
+    """What our ways gain in two stored runs, a column each, under the type they computed in."""
+    body = []
+    for name, of in GAINS.items():
+        body.append((name, *(f"{of(run):.1f}" for run in (found, slow))))
+    body.append(
+        ("all of `make run` (s)", *(f"{sum(r['run'].values()):.0f}" for r in (found, slow)))
+    )
+    return grid(("times", *(run["device"]["dtype"] for run in (found, slow))), body)
+
+
+def _largest(found: dict) -> float:
+    row = found["retrieval"][-1]
+    return row["queries_per_second"] / row["exact_queries_per_second"]
+
+
+GAINS = {
+    "training, over TRL in fp32": lambda run: run["training"]["ours"] / run["training"]["trl_fp32"],
+    "answers, over one at a time": lambda run: (
+        run["answers"]["ours"] / run["answers"]["one_at_a_time"]
+    ),
+    "answers, over padded batches": lambda run: run["answers"]["ours"] / run["answers"]["padded"],
+    "search in the largest collection, over exact search": _largest,
+}
+
+
 def _rate(part: dict, name: str, kind: str) -> tuple[str, str]:
     """Each round's rate, and the best over the best of the usual way."""
     rates = part["rounds"][name]

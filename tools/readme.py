@@ -75,6 +75,9 @@ def speed_values(root: Path) -> dict[str, str]:
         name: getattr(bench_tables, name)(bench) if part in bench else "Not measured yet.\n"
         for name, part in parts.items()
     }
+    slow = load(folder / "bench-fp32.json")
+    both = bench and slow and all(part in run for part in parts.values() for run in (bench, slow))
+    values["fp32"] = bench_tables.compared(bench, slow) if both else "Not measured yet.\n"
     values["machine"] = bench_tables.machine(bench) if bench else "Not measured yet.\n"
     alt = " ".join(bench_picture.words(bench).split())
     values["picture"] = f"![{alt}](performance.png)\n" if bench else "Not measured yet.\n"

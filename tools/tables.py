@@ -143,6 +143,11 @@ def cost(timing: dict[str, Any]) -> str:
             told.append(sentence.format(span(value) if "seconds" in key else value))
     if len(told) > 1:
         told.append(f"Measured on {timing.get('machine', '–')}, {timing.get('date', '–')}.")
+    if slow := timing.get("without_bf16"):
+        told.append(
+            f"On {slow['machine']}, {slow['date']}, `make run` takes {span(slow['run_seconds'])}, "
+            f"and {span(slow['quick_seconds'])} with `--quick`."
+        )
     if missing:
         told.append(f"Not measured yet: {', '.join(missing)}.")
     return " ".join(told) + "\n"
