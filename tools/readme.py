@@ -3,7 +3,8 @@
 `python tools/readme.py` writes; `python tools/readme.py --check` compares only and names what
 differs. Numbers come from data/results: headline-seedN.json and dose-seed0.json, as
 utils.experiment writes them, and timing.json, an object with the keys run_seconds, quick_seconds,
-packages_mb (downloaded), models_mb (in the cache folder), peak_memory_gib, machine, date.
+packages_mb (downloaded), models_mb (in the cache folder), peak_memory_gib, machine, date, and
+without_bf16 with the first two, machine and date of a slower machine.
 """
 
 from __future__ import annotations
