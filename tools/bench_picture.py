@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools.tables import shown
 from utils.plots import FACTS, FORM, GREEN, named, save
 
 NAME = "performance"
@@ -17,7 +18,7 @@ def words(found: dict) -> str:
     """The picture in words, a line a bar or point."""
     lines = ["Bars: the best round of each way. Lines: search by the number of passages."]
     for part, title, unit in BARS:
-        lines += [f"{title}, {way}: {rate:.3g} {unit}." for way, rate in _best(found, part)]
+        lines += [f"{title}, {way}: {shown(rate)} {unit}." for way, rate in _best(found, part)]
     for row in found.get("retrieval", ()):
         lines.append(
             f"Search in {row['passages']:,} passages: {row['queries_per_second']:,.0f} queries a "
@@ -31,9 +32,9 @@ def draw(found: dict, folder: Path) -> None:
     """Draw what has been measured into folder/performance.png, .svg and .txt."""
     from matplotlib.figure import Figure
 
-    shown = [name for name in ("training", "answers", "retrieval") if name in found]
-    figure = Figure(figsize=(9, 3.2 * len(shown)))
-    axes = dict(zip(shown, figure.subplots(len(shown), squeeze=False)[:, 0], strict=True))
+    parts = [name for name in ("training", "answers", "retrieval") if name in found]
+    figure = Figure(figsize=(9, 3.2 * len(parts)))
+    axes = dict(zip(parts, figure.subplots(len(parts), squeeze=False)[:, 0], strict=True))
     for part, title, unit in BARS:
         if part in found:
             _bars(axes[part], title, unit, _best(found, part))
@@ -51,7 +52,7 @@ def _bars(axes, title: str, unit: str, rates: list[tuple[str, float]]) -> None:
     ways = [way for way, _ in rates]
     colours = [FACTS if way.startswith("ours") else FORM for way in ways]
     bars = axes.barh(ways, [rate for _, rate in rates], color=colours)
-    axes.bar_label(bars, [f"{rate:.3g}" for _, rate in rates], padding=4, fontsize=12)
+    axes.bar_label(bars, [shown(rate) for _, rate in rates], padding=4, fontsize=12)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.tick_params(labelsize=12)

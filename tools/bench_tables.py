@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.tables import grid
+from tools.tables import grid, shown
 
 BASE = {"training": "TRL, fp32", "answers": "one at a time"}
 
@@ -102,5 +102,5 @@ GAINS = {
 def _rate(part: dict, name: str, kind: str) -> tuple[str, str]:
     """Each round's rate, and the best over the best of the usual way."""
     rates = part["rounds"][name]
-    shown = ", ".join(f"{rate:.3g}" for rate in rates)
-    return shown, f"{max(rates) / max(part['rounds'][BASE[kind]]):.1f}"
+    found = ", ".join(map(shown, rates))
+    return found, f"{max(rates) / max(part['rounds'][BASE[kind]]):.1f}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.tables import grid, load
+from tools.tables import grid, load, shown
 
 NONE = "Not measured yet.\n"
 TOKENS = (10**5, 10**6, 10**7, 10**8, 10**9)
@@ -165,7 +165,7 @@ def processes(rows: list[dict]) -> str:
     body = []
     for kind, name in kinds.items():
         best = [max(row[kind] for row in rows if row["processes"] == count) for count in counts]
-        body.append((name, *(f"{rate:.3g}" for rate in best), f"{best[-1] / best[0]:.2f}"))
+        body.append((name, *map(shown, best), f"{best[-1] / best[0]:.2f}"))
     rounds = max(row["round"] for row in rows)
     head = ("", *(f"{count} processes" if count > 1 else "1 process" for count in counts), "ratio")
     return grid(head, body) + f"\nThe best of {rounds} rounds in turns, on the same cores.\n"
@@ -222,9 +222,7 @@ def queries(rows: list[dict]) -> str:
     body = []
     for looked in LOOKED:
         through = MANY * looked / LISTS
-        a_core = rate / through
-        shown = f"{a_core:,.0f}" if a_core >= 100 else f"{a_core:.3g}"
-        body.append((f"{looked:,} of {LISTS:,}", f"{through:,.0f}", shown))
+        body.append((f"{looked:,} of {LISTS:,}", f"{through:,.0f}", shown(rate / through)))
     made = f"In FAISS's words `IVF{LISTS}_HNSW32,{MADE}`, of equal lists:\n\n"
     return made + grid(("lists looked through", "vectors", "queries/s a core"), body)
 

@@ -160,6 +160,11 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
+def shown(value: float) -> str:
+    """Three significant digits, from 100 on whole units: "0.725", "2,449"."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def lessons(folder: Path) -> str:
     """The lessons in order, each by the heading of its notebook."""
     lines = []
