@@ -195,7 +195,8 @@ def test_the_page_of_all_results_has_every_row_and_the_seeds_together(course):
         store(
             f"open-book-seed{seed}", result(seed, rows=[anew], seconds={"training open-book": 960})
         )
-    assert readme.main([], root) == 0
+        assert readme.main([], root) == 0
+        assert marked(root, "recipe", page).count("| open-book+rag | atlas | plain |") == 1
     told = marked(root, "recipe", page).splitlines()
     assert told[1].endswith("seed 2, test questions, on 2026-01-02. Training took 16 minutes.")
     assert told[-1] == (

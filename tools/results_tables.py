@@ -55,7 +55,8 @@ def together(headlines: dict[int, dict]) -> str:
 
 
 def recipe(found: dict[int, dict]) -> str:
-    """The open-book adapter trained from nothing: where and how long, and the rows together."""
+    """The open-book adapter trained from nothing: where and how long, and the rows; of several
+    seeds together."""
     if not found:
         return NONE.format(f"{RECIPE}-seed0")
     lines = [
@@ -63,7 +64,8 @@ def recipe(found: dict[int, dict]) -> str:
         f"{tables.span(one['seconds'][f'training {RECIPE}'])}.\n"
         for one in found.values()
     ]
-    return f"{''.join(lines)}\n{together(found)}"
+    (first, *others) = found.values()
+    return f"{''.join(lines)}\n{together(found) if others else report.markdown(first['rows'])}"
 
 
 def over(rows: Iterable[dict], name: str) -> str:
