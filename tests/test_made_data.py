@@ -222,6 +222,20 @@ def test_open_book_answers_are_in_their_passages(name: str) -> None:
         assert example.card.answer.casefold() in said, example.id
 
 
+@pytest.mark.parametrize("name", ["open_book/train.jsonl", "open_book/dev.jsonl"])
+def test_every_mark_of_a_wording_is_filled(name: str) -> None:
+    assert [e.id for e in examples(name) if re.search(r"[{}]", everything(e))] == []
+
+
+def test_each_wording_tells_or_asks_one_thing() -> None:
+    """A value once in a statement, a name once in a question, no question for two attributes."""
+    for domain in load_domains():
+        asked = [form for a in domain.attributes for form in a.questions]
+        assert len(set(asked)) == len(asked) and {f.count("{name}") for f in asked} == {1}, domain
+        told = [form for a in domain.attributes for form in a.statements]
+        assert {form.count("{v}") for form in told} == {1}, domain.name
+
+
 def test_open_book_has_enough_that_cannot_be_answered() -> None:
     found = examples()
     share = sum(e.card.answer is None for e in found) / len(found)

@@ -36,6 +36,13 @@ SORTS = {
     "time": "time",
     "money": "money",
 }
+ASIDES = {
+    "person": "person",
+    "word": "word",
+    "year": "year:1890-2030",
+    "time": "time",
+    "n": "int:3-90",
+}
 JOINABLE = {"The", "It", "She", "He", "They", "Its", "A", "An", "In", "At", "On", "Since"}
 
 
@@ -168,7 +175,8 @@ def _literal(rng: random.Random) -> str:
 def make_passage(entity: Entity, keys: list[str], rng: random.Random) -> Passage:
     """A passage that states the given attributes, one sentence each, in that order; no id yet."""
     domain = entity.domain
-    sentences = [rng.choice(domain.opening)] if rng.random() < 0.5 else []
+    opening = [rng.choice(domain.opening)] if rng.random() < 0.5 else []
+    sentences = [_fill_asides(form, rng) for form in opening]
     sentences += _statements(entity, keys, rng)
     told = _join([_subject(s, i == 0, entity, rng) for i, s in enumerate(sentences)], rng)
     if all(entity.name not in sentence for sentence in told) and rng.random() < 0.5:
@@ -190,11 +198,21 @@ def _statements(entity: Entity, keys: list[str], rng: random.Random) -> list[str
             forms = by_key[left[0]].statements
             terse = [form for form in forms if "{e}" not in form]
             form, told = rng.choice(terse if record and terse else forms), {left[0]: "{v}"}
+        form = _fill_asides(form, rng)
         for key, mark in told.items():
             form = form.replace(mark, entity.facts[key][0])
         left = [key for key in left if key not in told]
         made.append(form)
     return made
+
+
+def _fill_asides(form: str, rng: random.Random) -> str:
+    """The form with a fresh value for each mark of ASIDES: what is mentioned and never asked."""
+    return re.sub(r"\{(\w+)\}", lambda m: _aside(m[1], rng) or m[0], form)
+
+
+def _aside(mark: str, rng: random.Random) -> str:
+    return words.value(ASIDES[mark], rng)[0] if mark in ASIDES else ""
 
 
 def _join(sentences: list[str], rng: random.Random) -> list[str]:
