@@ -12,15 +12,12 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from tools import make_atlas, make_form
-from tools.domains import load_domains
 from tools.make_data import make_data
-from tools.make_open_book import TURNS
 from utils.card import KINDS
 from utils.data import DATA, Example, Passage, load_examples, load_passages, load_questions
 
@@ -78,10 +75,6 @@ def distance(a: str, b: str) -> int:
 
 def texts(found: list[Example]) -> list[str]:
     return [passage.text for example in found for passage in example.passages]
-
-
-def source_of(example: Example) -> Passage:
-    return next(p for p in example.passages if p.id == example.card.source)
 
 
 def test_every_made_file_is_the_committed_one_byte_for_byte(tmp_path: Path) -> None:
@@ -207,66 +200,3 @@ def test_no_town_is_in_both_splits_of_atlas() -> None:
     for question in questions("atlas"):
         places[question.split].add(question.source)
     assert not (places["dev"] - {None}) & (places["test"] - {None})
-
-
-@pytest.mark.parametrize("name", ["open_book/train.jsonl", "open_book/dev.jsonl"])
-def test_open_book_answers_are_in_their_passages(name: str) -> None:
-    for example in examples(name):
-        assert 1 <= len(example.passages) <= 4
-        assert len({p.id for p in example.passages}) == len(example.passages)
-        if example.card.answer is None:
-            assert example.card.source in {None, *(p.id for p in example.passages)}
-            continue
-        told = source_of(example)
-        said = f"{told.title}: {told.text}".casefold()
-        assert example.card.answer.casefold() in said, example.id
-
-
-@pytest.mark.parametrize("name", ["open_book/train.jsonl", "open_book/dev.jsonl"])
-def test_every_mark_of_a_wording_is_filled(name: str) -> None:
-    assert [e.id for e in examples(name) if re.search(r"[{}]", everything(e))] == []
-
-
-def test_each_wording_tells_or_asks_one_thing() -> None:
-    """A value once in a statement, a name once in a question, no question for two attributes."""
-    for domain in load_domains():
-        asked = [form for a in domain.attributes for form in a.questions]
-        assert len(set(asked)) == len(asked) and {f.count("{name}") for f in asked} == {1}, domain
-        told = [form for a in domain.attributes for form in a.statements]
-        assert {form.count("{v}") for form in told} == {1}, domain.name
-
-
-def test_open_book_has_enough_that_cannot_be_answered() -> None:
-    found = examples()
-    share = sum(e.card.answer is None for e in found) / len(found)
-    unnamed = sum(e.card.source is None for e in found) / len(found)
-    assert 0.25 <= share <= 0.50 and 0.05 <= unnamed <= 0.25, (share, unnamed)
-
-
-def test_the_same_passages_answer_one_question_and_not_another() -> None:
-    talks = [list(rows) for _, rows in groupby(examples(), lambda e: e.passages)]
-    assert max(map(len, talks)) == TURNS and len(talks) < len(examples()) / 4
-    both = [len({e.card.answer is None for e in talk}) == 2 for talk in talks]
-    assert sum(both) / len(talks) > 0.8
-
-
-def test_open_book_comes_from_many_domains_and_all_kinds() -> None:
-    """A domain is recognised by its question wordings."""
-    found = Counter()
-    for domain in load_domains():
-        forms = [f for a in domain.attributes for f in (*a.questions, *a.reverse)]
-        pattern = "|".join(re.sub(r"\\\{\w+\\\}", ".+", re.escape(form)) for form in forms)
-        known = re.compile(pattern, re.IGNORECASE)
-        found[domain.name] = sum(bool(known.fullmatch(e.question)) for e in examples())
-    assert sum(count >= 10 for count in found.values()) >= 5, found
-    assert {e.card.kind for e in examples()} == set(KINDS)
-
-
-def test_open_book_seldom_tells_twice_of_the_same_thing() -> None:
-    """Between conversations: only short names such as "Bus 82" come up again."""
-    places = defaultdict(list)
-    for at, (shown, _) in enumerate(groupby(examples(), lambda e: e.passages)):
-        for title in {p.title for p in shown}:
-            places[title].append(at)
-    far = [title for title, at in places.items() if len(at) > 1]
-    assert len(far) / len(places) < 0.02, (len(far), len(places))
