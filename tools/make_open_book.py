@@ -31,7 +31,7 @@ ASKED = ("stated", "left out", "absent")  # absent: of an entity that is not sho
 SHARES = (0.67, 0.23, 0.1)
 OWN_SHARES = {"settings": (0.66, 0.14, 0.2), "towns": (0.56, 0.34, 0.1)}
 SAME_OF_ANOTHER = 0.4  # how often the next question asks the same of a neighbour
-WEIGHTS = {"settings": 24, "towns": 24}  # nearest to the documents of the library and the atlas
+WEIGHTS = {"settings": 40, "towns": 40}  # nearest to the documents of the library and the atlas
 
 
 @dataclass(frozen=True)
