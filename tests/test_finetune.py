@@ -13,6 +13,7 @@ import torch
 from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from safetensors.torch import load_file
+from transformers import get_scheduler
 from trl import SFTTrainer
 
 from conftest import END, make_tiny
@@ -20,6 +21,7 @@ from utils import finetune
 from utils.finetune import Settings, Step, merge_adapter, save_adapter, train
 from utils.models import weights_hash
 from utils.pairs import Group, Pair, collate, make_row
+from utils.recipes import RECIPES
 
 PAIRS = [
     Pair(f"Question: {name}\nCard: ", f'{{"answer": "{n}"}}{END}')
@@ -95,7 +97,7 @@ def trained(on_the_cpu, tmp_path_factory: pytest.TempPathFactory):
 
 def trainer_for(kind, tuned, tokenizer, folder: Path, rows: list[dict], **more):
     """A trainer of all rows in one batch; returns it and the batch."""
-    settings = finetune._arguments(replace(SETTINGS, batch_size=len(rows)), folder, False)
+    settings = finetune._arguments(replace(SETTINGS, batch_size=len(rows)), 1, folder, False)
     settings.remove_unused_columns = kind is SFTTrainer
     dataset = finetune.Dataset.from_list(rows)
     trainer = kind(tuned, settings, train_dataset=dataset, processing_class=tokenizer, **more)
@@ -255,6 +257,21 @@ def test_other_pairs_or_settings_start_anew(tmp_path: Path, groups, settings) ->
     old = next(tmp_path.glob("checkpoints-*"))
     _, steps = run(tmp_path, groups, settings)
     assert steps[0].done == 1 and steps[-1].done == STEPS and not old.exists()
+
+
+def test_the_learning_rate_falls_over_the_last_steps_alone(tmp_path: Path) -> None:
+    settings = replace(RECIPES["facts"].settings, epochs=20)
+    made = finetune._arguments(settings, 100, tmp_path, False)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=settings.learning_rate)
+    kind, more = made.lr_scheduler_type, made.lr_scheduler_kwargs
+    schedule = get_scheduler(kind, optimizer, 8, 400, scheduler_specific_kwargs=more)
+    rates = []
+    for _ in range(400):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert {*rates[8:361]} == {1e-3} and rates[361:] == sorted(rates[361:], reverse=True)
+    assert 0 < rates[-1] < 1e-5
 
 
 def test_in_bf16_the_adapter_stays_fp32(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +28,8 @@ from utils.trainer import CompletionTrainer, share
 class Settings:
     """The named settings of one training run. `epochs` are passes over the groups.
 
-    A step sees `batch_size` groups; a smaller batch needs less memory.
+    A step sees `batch_size` groups; a smaller batch needs less memory. With the schedule
+    "warmup_stable_decay" the learning rate falls over the last `decay_share` of the steps alone.
     """
 
     rank: int = 16
@@ -37,6 +39,7 @@ class Settings:
     epochs: float = 1.0
     schedule: str = "cosine"
     warmup_share: float = 0.05
+    decay_share: float = 0.0
     seed: int = 0
     save_steps: int = 25
 
@@ -102,7 +105,7 @@ def train(
         tuned = get_peft_model(model, lora(settings))
         trainer = CompletionTrainer(
             tuned,
-            _arguments(settings, checkpoints, model.dtype == torch.bfloat16),
+            _arguments(settings, len(groups), checkpoints, model.dtype == torch.bfloat16),
             train_dataset=Dataset.from_list([make_row(group, tokenizer) for group in groups]),
             data_collator=lambda rows: collate(share(rows), tokenizer.pad_token_id),
             processing_class=tokenizer,
@@ -181,14 +184,17 @@ def lora(settings: Settings) -> LoraConfig:
     )
 
 
-def _arguments(settings: Settings, checkpoints: Path, bf16: bool) -> SFTConfig:
+def _arguments(settings: Settings, groups: int, checkpoints: Path, bf16: bool) -> SFTConfig:
     """TRL's settings. With bf16 the frozen weights are bf16, the adapter and Adam stay fp32."""
+    steps = math.ceil(groups / settings.batch_size / parallel.size()) * settings.epochs
+    decay = {"num_decay_steps": round(settings.decay_share * steps)}
     made = SFTConfig(
         output_dir=str(checkpoints),
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
+        lr_scheduler_kwargs=decay if settings.decay_share else None,
         warmup_steps=settings.warmup_share,
         seed=settings.seed,
         save_steps=settings.save_steps,

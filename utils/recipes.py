@@ -27,7 +27,8 @@ class Recipe:
 RECIPES = {
     "form": Recipe("form", Settings(rank=8, alpha=16, learning_rate=1e-3)),
     "facts": Recipe(
-        "facts", Settings(batch_size=5, schedule="constant_with_warmup", warmup_share=0.02)
+        "facts",
+        Settings(batch_size=5, schedule="warmup_stable_decay", warmup_share=0.02, decay_share=0.1),
     ),
     "open-book": Recipe("open-book", Settings(learning_rate=8e-4, batch_size=2)),
 }
