@@ -86,8 +86,11 @@ def train(
     tick: Callable[[Step], None] = lambda step: None,
     sample: Look = lambda step, model: None,
     at_pass: Look = lambda passes, model: None,
+    start: Path | None = None,
 ) -> PeftModel:
     """Train a LoRA adapter on the groups of pairs and save it in `folder`.
+
+    With `start`, the folder of an adapter, that one is trained on, whatever rank is set.
 
     `tick` hears of every step; `sample(step, model)` is called every fifth of the way, to look
     at an answer, and `at_pass(passes, model)` after each pass.
@@ -97,12 +100,12 @@ def train(
     """
     if not groups:
         raise ValueError("there is nothing to train on: give at least one pair")
-    checkpoints = folder / f"checkpoints-{_fingerprint(groups, settings)}"
+    checkpoints = folder / f"checkpoints-{_fingerprint(groups, settings, start)}"
     resume = parallel.from_main(lambda: _last_whole(checkpoints))
     set_seed(settings.seed)
     disable_progress_bars()
     with quiet():
-        tuned = get_peft_model(model, lora(settings))
+        tuned = _adapted(model, settings, start)
         trainer = CompletionTrainer(
             tuned,
             _arguments(settings, len(groups), checkpoints, model.dtype == torch.bfloat16),
@@ -119,6 +122,13 @@ def train(
     if parallel.is_main():
         shutil.rmtree(checkpoints, ignore_errors=True)
     return tuned.eval()
+
+
+def _adapted(model, settings: Settings, start: Path | None) -> PeftModel:
+    """The model with a fresh adapter, or with that of `start` to train on (fp32 either way)."""
+    if start is None:
+        return get_peft_model(model, lora(settings))
+    return PeftModel.from_pretrained(model, str(start), is_trainable=True)
 
 
 def save_adapter(tuned: PeftModel, folder: Path) -> None:
@@ -217,10 +227,13 @@ def _arguments(settings: Settings, groups: int, checkpoints: Path, bf16: bool) -
     return made
 
 
-def _fingerprint(groups: Sequence[Group], settings: Settings) -> str:
-    """Twelve hex digits that change with the groups or the settings."""
-    text = json.dumps([asdict(settings), [asdict(group) for group in groups]])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _fingerprint(groups: Sequence[Group], settings: Settings, start: Path | None) -> str:
+    """Twelve hex digits that change with the groups, the settings or the adapter to start from."""
+    made = hashlib.sha256()
+    made.update(json.dumps([asdict(settings), [asdict(group) for group in groups]]).encode())
+    if start is not None:
+        made.update((start / "adapter_model.safetensors").read_bytes())
+    return made.hexdigest()[:12]
 
 
 def _last_whole(checkpoints: Path) -> str | None:

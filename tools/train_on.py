@@ -1,0 +1,60 @@
+"""Train the shipped open-book adapter on with a fresh set: how it came to be (docs/log.md).
+
+    python tools/train_on.py --examples 10000 --seed 107 --out results/trained-on
+
+Afterwards ask the dev questions with it, and only then take it over into data/adapters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.make_open_book import make_examples
+from utils.finetune import Step, train
+from utils.models import device_and_dtype, load_model
+from utils.pairs import make_groups
+from utils.recipes import RECIPES, SHIPPED
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The options: how many examples, their seed, where to start and where to write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--examples", type=int, default=8000)
+    parser.add_argument("--seed", type=int, required=True, help="of the examples and the training")
+    parser.add_argument("--learning-rate", type=float, default=6e-4)
+    parser.add_argument("--start", type=Path, default=SHIPPED / "open-book")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the new adapter")
+    options = parser.parse_args(argv)
+    if not (options.start / "adapter_config.json").is_file():
+        parser.error(f"{options.start} holds no adapter; name the folder of one with --start")
+    if options.examples < 1:
+        parser.error("--examples must be 1 or more")
+    return options
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the examples, train on them, write the adapter."""
+    options = parse(argv)
+    attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
+    model, tokenizer = load_model(attention=attention)
+    groups = make_groups(make_examples(options.examples, options.seed), tokenizer)
+    settings = replace(
+        RECIPES["open-book"].settings, learning_rate=options.learning_rate, seed=options.seed
+    )
+    train(model, tokenizer, groups, settings, options.out, tell, start=options.start)
+    print(f"The adapter lies in {options.out}.")
+
+
+def tell(step: Step) -> None:
+    """A line for each tenth step, and the last."""
+    if step.done % 10 == 0 or step.done == step.total:
+        print(f"step {step.done} of {step.total}, loss {step.loss:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
