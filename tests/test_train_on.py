@@ -74,6 +74,16 @@ def test_the_command_trains_on_fresh_examples(first: Path, tmp_path: Path, capsy
     assert told[0].startswith("step 1 of 1, loss ") and told[-1] == f"The adapter lies in {out}."
 
 
+def test_the_mean_of_before_and_after(first: Path, tmp_path: Path) -> None:
+    shown = f"--examples 8 --seed 5 --start {first} --out".split()
+    train_on.main([*shown, str(tmp_path / "after")])
+    train_on.main([*shown, str(tmp_path / "mean"), "--average"])
+    before, after, mean = (weights(f) for f in (first, tmp_path / "after", tmp_path / "mean"))
+    for key, weight in mean.items():
+        wanted = (before[key].float() + after[key].float()) / 2
+        assert weight.dtype == torch.float16 and torch.equal(weight, wanted.half())
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [("--start nowhere", "nowhere holds no adapter; name"), ("--examples 0", "must be 1 or more")],

@@ -1,8 +1,10 @@
 """Train the shipped open-book adapter on with a fresh set: how it came to be (docs/log.md).
 
-    python tools/train_on.py --examples 10000 --seed 107 --out results/trained-on
+    python tools/train_on.py --examples 10000 --seed 107 --average --out results/trained-on
 
-Afterwards ask the dev questions with it, and only then take it over into data/adapters.
+With --average the weights are the mean of those before and after (Wortsman et al. 2022, "Model
+soups", arXiv:2203.05482). Afterwards ask the dev questions with it, and only then take it over
+into data/adapters.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -29,6 +33,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=6e-4)
     parser.add_argument("--start", type=Path, default=SHIPPED / "open-book")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the new adapter")
+    parser.add_argument("--average", action="store_true", help="the mean of before and after")
     options = parser.parse_args(argv)
     if not (options.start / "adapter_config.json").is_file():
         parser.error(f"{options.start} holds no adapter; name the folder of one with --start")
@@ -47,7 +52,18 @@ def main(argv: list[str] | None = None) -> None:
         RECIPES["open-book"].settings, learning_rate=options.learning_rate, seed=options.seed
     )
     train(model, tokenizer, groups, settings, options.out, tell, start=options.start)
+    if options.average:
+        average(options.start, options.out)
     print(f"The adapter lies in {options.out}.")
+
+
+def average(before: Path, after: Path) -> None:
+    """Replace the weights of `after` by the mean of both adapters' (fp16, as they lie there)."""
+    weights = [load_file(folder / "adapter_model.safetensors") for folder in (before, after)]
+    mean = {
+        key: ((w.float() + weights[1][key].float()) / 2).half() for key, w in weights[0].items()
+    }
+    save_file(mean, after / "adapter_model.safetensors")
 
 
 def tell(step: Step) -> None:
