@@ -98,7 +98,7 @@ def reach(root: Path) -> str:
         return NONE.format(UNSEEN)
     (row,) = (row for row in found["rows"] if row["arm"] == "open-book+rag")
     return (
-        "On hand-written passages and questions of kinds that no training example has, some "
+        "On hand-written passages and questions about things in no training example, some "
         f"without an answer, open-book + RAG was right in {report.percent(row['right'])}, "
         f"n = {row['n']}: expect less on your documents than on the towns.\n"
     )

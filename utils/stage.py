@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import gc
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +50,7 @@ class Stage:
         if self.name != adapter:
             self.name = self.model = None
             folder = self.adapter(adapter).folder
+            give_back()
             self.model, self.name = load_tuned(folder, self.options.model)[0], adapter
         return self.model
 
@@ -107,6 +111,13 @@ class Stage:
         if self.base is None:
             self.base = models.load_model(self.options.model)
         return self.base
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system: glibc keeps what a training has freed."""
+    gc.collect()
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _recipes() -> dict:
