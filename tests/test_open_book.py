@@ -69,15 +69,14 @@ def test_the_same_passages_answer_one_question_and_not_another() -> None:
 
 
 def test_open_book_comes_from_many_domains_and_all_kinds() -> None:
-    """A domain is recognised by its question wordings, here of each conversation's first."""
-    firsts = [next(rows).question for _, rows in groupby(examples(), lambda e: e.passages)]
+    """A domain is recognised by its question wordings."""
     found = Counter()
     for domain in load_domains():
         forms = [f for a in domain.attributes for f in (*a.questions, *a.reverse)]
         pattern = "|".join(re.sub(r"\\\{\w+\\\}", ".+", re.escape(form)) for form in forms)
         known = re.compile(pattern, re.IGNORECASE)
-        found[domain.name] = sum(bool(known.fullmatch(question)) for question in firsts)
-    assert sum(count > 0 for count in found.values()) >= 140, found
+        found[domain.name] = sum(bool(known.fullmatch(e.question)) for e in examples())
+    assert sum(count >= 10 for count in found.values()) >= 140, found
     assert {e.card.kind for e in examples()} == set(KINDS)
 
 

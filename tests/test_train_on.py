@@ -21,10 +21,9 @@ GROUPS = [Group((Pair(f"Question: {n}\nCard: ", f'{{"answer": "{n * n}"}}'),)) f
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (finetune, train_on):
-        cpu = (torch.device("cpu"), torch.float32)
-        monkeypatch.setattr(module, "device_and_dtype", lambda cpu=cpu: cpu)
-    monkeypatch.setattr(train_on, "load_model", lambda attention: make_tiny())
+    cpu = (torch.device("cpu"), torch.float32)
+    monkeypatch.setattr(finetune, "device_and_dtype", lambda: cpu)
+    monkeypatch.setattr(train_on, "load_to_train", make_tiny)
 
 
 @pytest.fixture(scope="module")

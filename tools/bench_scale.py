@@ -31,6 +31,7 @@ from utils.models import ModelError, device_and_dtype, load_embedder, load_model
 from utils.nearest import search_exact  # noqa: E402
 from utils.pairs import Group, make_groups, make_row  # noqa: E402
 from utils.prompts import titled  # noqa: E402
+from utils.recipes import load_to_train  # noqa: E402
 from utils.report import write_json  # noqa: E402
 from utils.retrieve import embed  # noqa: E402
 
@@ -52,8 +53,7 @@ WRITTEN = 32  # tokens
 def timed_training(groups: Sequence[Group], settings: Settings) -> tuple[float, float]:
     """(tokens a step, seconds of the fastest) of a training on these groups, the first left out."""
     stamps: list[float] = []
-    attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
-    model, tokenizer = load_model(attention=attention)
+    model, tokenizer = load_to_train()
     sizes = [len(make_row(group, tokenizer)["input_ids"]) for group in groups]
     folder = Path(parallel.from_main(tempfile.mkdtemp))
     train(

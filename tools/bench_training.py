@@ -18,6 +18,7 @@ from utils.fetch import quiet
 from utils.finetune import Settings, lora, train
 from utils.models import device_and_dtype, load_model
 from utils.pairs import Group, make_groups, make_row
+from utils.recipes import load_to_train
 
 STEPS = 4  # of 8 pairs each; the first is not timed
 SETTINGS = Settings(rank=16, batch_size=1)
@@ -75,8 +76,7 @@ def plain(groups: list[Group], bf16: bool) -> Stamps:
 def ours(groups: list[Group], settings: Settings) -> Stamps:
     """When each step of `utils.finetune.train` ended, as the course's trainings run."""
     stamps: Stamps = []
-    attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
-    model, tokenizer = load_model(attention=attention)
+    model, tokenizer = load_to_train()
     with tempfile.TemporaryDirectory() as folder:
         tick = lambda step: stamps.append(time.perf_counter())  # noqa: E731
         train(model, tokenizer, groups, settings, Path(folder) / "adapter", tick)

@@ -208,11 +208,8 @@ def _statements(entity: Entity, keys: list[str], rng: random.Random) -> list[str
 
 def _fill_asides(form: str, rng: random.Random) -> str:
     """The form with a fresh value for each mark of ASIDES: what is mentioned and never asked."""
-    return re.sub(r"\{(\w+)\}", lambda m: _aside(m[1], rng) or m[0], form)
-
-
-def _aside(mark: str, rng: random.Random) -> str:
-    return words.value(ASIDES[mark], rng)[0] if mark in ASIDES else ""
+    marks = r"\{(" + "|".join(ASIDES) + r")\}"
+    return re.sub(marks, lambda mark: words.value(ASIDES[mark[1]], rng)[0], form)
 
 
 def _join(sentences: list[str], rng: random.Random) -> list[str]:

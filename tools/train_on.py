@@ -20,9 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.make_open_book import make_examples
 from utils.finetune import Step, train
-from utils.models import device_and_dtype, load_model
 from utils.pairs import make_groups
-from utils.recipes import RECIPES, SHIPPED
+from utils.recipes import RECIPES, SHIPPED, load_to_train
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -45,8 +44,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Make the examples, train on them, write the adapter."""
     options = parse(argv)
-    attention = "eager" if device_and_dtype()[0].type == "cpu" else "sdpa"
-    model, tokenizer = load_model(attention=attention)
+    model, tokenizer = load_to_train()
     groups = make_groups(make_examples(options.examples, options.seed), tokenizer)
     settings = replace(
         RECIPES["open-book"].settings, learning_rate=options.learning_rate, seed=options.seed
