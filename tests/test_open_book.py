@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter, defaultdict
 from functools import cache
@@ -9,6 +10,7 @@ from itertools import groupby
 
 import pytest
 
+from tools import words
 from tools.domains import load_domains
 from tools.make_open_book import TURNS
 from utils.card import KINDS
@@ -88,3 +90,51 @@ def test_open_book_seldom_tells_twice_of_the_same_thing() -> None:
             places[title].append(at)
     far = [title for title, at in places.items() if len(at) > 1]
     assert len(far) / len(places) < 0.02, (len(far), len(places))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "zero"),
+        (7, "seven"),
+        (19, "nineteen"),
+        (20, "twenty"),
+        (42, "forty-two"),
+        (90, "ninety"),
+    ],
+)
+def test_numbers_in_words(number: int, text: str) -> None:
+    assert words.spelled(number) == text
+
+
+@pytest.mark.parametrize("number", [-1, 100])
+def test_only_two_digits_are_spelled(number: int) -> None:
+    with pytest.raises(ValueError, match=f"{number} is not from 0 to 99"):
+        words.spelled(number)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "ways"),
+    [
+        ("int:2-99:months", "11 months", {"11 months", "eleven months"}),
+        ("int:2-999:months", "110 months", {"110 months"}),
+        ("int:2-99", "11", {"11"}),
+        ("year:1900-1999", "1911", {"1911"}),
+    ],
+)
+def test_a_value_as_prose_has_it(spec: str, text: str, ways: set[str]) -> None:
+    rng = random.Random(0)
+    assert {words.as_written(spec, text, rng) for _ in range(200)} == ways
+
+
+@pytest.mark.parametrize(("spec", "text"), [("person", "Ada Moss"), ("place", "Orsk")])
+def test_a_name_with_a_title_or_a_place_keeps_its_words(spec: str, text: str) -> None:
+    rng = random.Random(0)
+    made = {words.as_written(spec, text, rng) for _ in range(200)}
+    assert text in made and len(made) > 10 and all(text in way for way in made)
+
+
+def test_open_book_tells_numbers_in_words_and_in_digits() -> None:
+    cards = {e.card.answer for e in examples() if e.card.kind == "number" and e.card.answer}
+    spelled = sum(bool(re.match(r"[a-z]", answer)) for answer in cards)
+    assert 50 < spelled < len(cards) / 2, (spelled, len(cards))

@@ -154,7 +154,7 @@ def _value(spec: str, rng: random.Random) -> tuple[str, str]:
         first, rest = text.split(" ", 1)
         other = rng.choice(vocabulary())
         text = f"{other} {rest}" if rng.random() < 0.6 else f"{first} {other}"
-    return text, kind
+    return words.as_written(spec, text, rng), kind
 
 
 @functools.cache

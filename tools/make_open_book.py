@@ -26,7 +26,7 @@ from utils.data import Example, Passage
 
 TURNS = 8
 SIZES = ((1, 2, 3, 4), (25, 22, 46, 7))
-LENGTHS = (3, 4, 5, 6, 7)  # attributes a passage states
+LENGTHS = (3, 4, 5, 6, 7, 8, 9)  # attributes a passage states
 ASKED = ("stated", "left out", "absent")  # absent: of an entity that is not shown
 SHARES = (0.67, 0.23, 0.1)
 OWN_SHARES = {"settings": (0.66, 0.14, 0.2), "towns": (0.56, 0.34, 0.1)}

@@ -26,6 +26,18 @@ PLAIN = (
 MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
+SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+TITLES = (
+    "Dr Professor Captain Bishop Sister Brother Judge Colonel Lady Lord Canon Sergeant Dame Miss"
+).split()
+STREETS = (
+    "{} Hall|{} Street|{} Quay|{} Lane|{} Abbey|{} Mill|{} Hills|{} Bay|{} Gate|Port {}|Mount {}|"
+    "Lake {}|Fort {}|Isle of {}|{} Old Town|{} Junction|{} Farm|{} Station|{} Square|{} Woods"
+).split("|")
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
@@ -131,6 +143,33 @@ def value(spec: str, rng: random.Random) -> tuple[str, str]:
         raise ValueError(f"{spec!r} is not a value spec; see tools/words.py")
     make, kind = simple[name]
     return make(rng), kind
+
+
+def as_written(spec: str, text: str, rng: random.Random) -> str:
+    """The value now and then as prose has it: "eleven months", "Dr Ada Moss", "Moss Quay".
+
+    A reader that has seen "11 months" only writes that where the passage says "eleven months".
+    """
+    name, _, rest = spec.partition(":")
+    if name == "int" and ":" in rest and rng.random() < 0.4:
+        number, unit = text.split(" ", 1)
+        return f"{spelled(int(number))} {unit}" if len(number) < 3 else text
+    if spec == "person" and rng.random() < 0.25:
+        of = rng.random() < 0.3
+        return f"{text} of {word(rng, 2)}" if of else f"{rng.choice(TITLES)} {text}"
+    if spec == "place" and rng.random() < 0.3:
+        return rng.choice(STREETS).format(text)
+    return text
+
+
+def spelled(number: int) -> str:
+    """A number from 0 to 99 in words: 42 is "forty-two". Raises ValueError for another."""
+    if not 0 <= number <= 99:
+        raise ValueError(f"{number} is not from 0 to 99")
+    if number < len(SMALL):
+        return SMALL[number]
+    tens, ones = divmod(number, 10)
+    return TENS[tens - 2] + (f"-{SMALL[ones]}" if ones else "")
 
 
 def _date(rng: random.Random) -> str:
