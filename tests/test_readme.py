@@ -210,6 +210,11 @@ def test_the_page_of_all_results_has_every_row_and_the_seeds_together(course):
     assert readme.main([], root) == 0
     assert "| open-book+rag | own |" in marked(root, "unseen", page)
     assert "was right in 70 % (40–89), n = 10: expect less" in marked(root, "reach")
+    store("prose-dev", result(rows=[row("open-book+rag", "own", valid=10, right=5)]))
+    assert readme.main([], root) == 0
+    assert "| open-book+rag | own |" in marked(root, "prose", page)
+    assert "n = 10; on longer prose with" in marked(root, "reach")
+    assert "in 50 % (24–76), n = 10 (a set to develop on): expect less" in marked(root, "reach")
 
 
 @pytest.mark.parametrize("name", ["headline", "performance"])
