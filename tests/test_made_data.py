@@ -1,7 +1,7 @@
 """The committed data sets: made again byte for byte, no leaks, each answer where it is said to be.
 
 The questions of a data set must not be answerable from what the asked arm was trained on. So
-the names of `atlas`, `cities` and the three reader sets may occur nowhere in the open-book
+the names of `atlas`, `cities` and the reader sets may occur nowhere in the open-book
 training set, and no item of `form` in two of its splits. (The facts arm learns `cities` on
 purpose: that is the experiment.)
 """
@@ -21,7 +21,8 @@ from tools.make_data import make_data
 from utils.card import KINDS
 from utils.data import DATA, Example, Passage, load_examples, load_passages, load_questions
 
-ASKED = ("atlas", "cities", "reader_dev", "reader_prose", "reader_test")
+READERS = ("reader_dev", "reader_prose", "reader_prose_test", "reader_test")
+ASKED = ("atlas", "cities", *READERS)
 TRAINING = ("open_book/train.jsonl", "form/train.jsonl", "cities/facts.jsonl")
 
 
@@ -90,7 +91,7 @@ def test_no_entity_asked_about_occurs_in_training(name: str) -> None:
     files = [file for file in TRAINING if (name, file) != ("cities", "cities/facts.jsonl")]
     learned = [example for file in files for example in examples(file)]
     titles = [p.title for p in passages(name).values() if p.title]
-    assert len(titles) >= 25
+    assert len(titles) >= 14
     assert named(titles, "\n".join(everything(example) for example in learned)) == []
     trained = {example.question.casefold() for example in learned}
     assert not trained & {q.question.casefold() for q in questions(name)}
