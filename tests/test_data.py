@@ -195,6 +195,7 @@ def test_a_file_that_cannot_be_read_is_named(make, reason: str, tmp_path: Path) 
         assert str(caught.value) == f"{path}: {reason}"
 
 
+SMALLER = {"reader_prose/passages.jsonl": 28, "reader_prose_test/passages.jsonl": 14}
 SHIPPED = sorted(path.relative_to(DATA).as_posix() for path in DATA.rglob("*.jsonl"))
 
 
@@ -202,7 +203,7 @@ SHIPPED = sorted(path.relative_to(DATA).as_posix() for path in DATA.rglob("*.jso
 def test_our_own_files_load(name: str, tmp_path: Path) -> None:
     loaders = {"passages": load_passages, "questions": load_questions}
     found = loaders.get(Path(name).stem, load_examples)(DATA / name)
-    assert len(found) >= 14
+    assert len(found) >= SMALLER.get(name, 40)
     write = write_lines if Path(name).stem in loaders else write_examples
     write(tmp_path / "again.jsonl", found)
     rows = [row for _, row in read_lines(tmp_path / "again.jsonl")]

@@ -21,8 +21,8 @@ from tools.make_data import make_data
 from utils.card import KINDS
 from utils.data import DATA, Example, Passage, load_examples, load_passages, load_questions
 
-READERS = ("reader_dev", "reader_prose", "reader_prose_test", "reader_test")
-ASKED = ("atlas", "cities", *READERS)
+ASKED = ("atlas", "cities", "reader_dev", "reader_prose", "reader_prose_test", "reader_test")
+SMALLER = {"reader_prose": 28, "reader_prose_test": 14}  # passages; the others have 40 or more
 TRAINING = ("open_book/train.jsonl", "form/train.jsonl", "cities/facts.jsonl")
 
 
@@ -91,7 +91,7 @@ def test_no_entity_asked_about_occurs_in_training(name: str) -> None:
     files = [file for file in TRAINING if (name, file) != ("cities", "cities/facts.jsonl")]
     learned = [example for file in files for example in examples(file)]
     titles = [p.title for p in passages(name).values() if p.title]
-    assert len(titles) >= 14
+    assert len(titles) >= SMALLER.get(name, 40)
     assert named(titles, "\n".join(everything(example) for example in learned)) == []
     trained = {example.question.casefold() for example in learned}
     assert not trained & {q.question.casefold() for q in questions(name)}

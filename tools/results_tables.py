@@ -94,7 +94,7 @@ def dose(found: dict) -> str:
 
 
 def reach(root: Path) -> str:
-    """A few lines for README.md: how far reading carries to documents of another kind."""
+    """One line for README.md: how far reading carries to documents of another kind."""
     found = {name: tables.load(root / "data" / "results" / f"{name}.json") for name in OWN.values()}
     if not found[UNSEEN]:
         return NONE.format(UNSEEN)

@@ -34,7 +34,7 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 TITLES = (
     "Dr Professor Captain Bishop Sister Brother Judge Colonel Lady Lord Canon Sergeant Dame Miss"
 ).split()
-STREETS = (
+PLACES = (
     "{} Hall|{} Street|{} Quay|{} Lane|{} Abbey|{} Mill|{} Hills|{} Bay|{} Gate|Port {}|Mount {}|"
     "Lake {}|Fort {}|Isle of {}|{} Old Town|{} Junction|{} Farm|{} Station|{} Square|{} Woods"
 ).split("|")
@@ -158,7 +158,7 @@ def as_written(spec: str, text: str, rng: random.Random) -> str:
         of = rng.random() < 0.3
         return f"{text} of {word(rng, 2)}" if of else f"{rng.choice(TITLES)} {text}"
     if spec == "place" and rng.random() < 0.3:
-        return rng.choice(STREETS).format(text)
+        return rng.choice(PLACES).format(text)
     return text
 
 
