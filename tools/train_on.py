@@ -2,7 +2,8 @@
 
     python tools/train_on.py --examples 10000 --seed 107 --average --out results/trained-on
 
-With --average the weights are the mean of those before and after (Wortsman et al. 2022, "Model
+With --written the documents of data/reader_train are asked about too, each question once. With
+--average the weights are the mean of those before and after (Wortsman et al. 2022, "Model
 soups", arXiv:2203.05482). Afterwards ask the dev questions with it, and only then take it over
 into data/adapters.
 """
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.make_open_book import make_examples
+from tools.written import written_examples
 from utils.finetune import Step, train
 from utils.pairs import make_groups
 from utils.recipes import RECIPES, SHIPPED, load_to_train
@@ -32,6 +34,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=6e-4)
     parser.add_argument("--start", type=Path, default=SHIPPED / "open-book")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the new adapter")
+    parser.add_argument("--written", action="store_true", help="the hand-written ones as well")
     parser.add_argument("--average", action="store_true", help="the mean of before and after")
     options = parser.parse_args(argv)
     if not (options.start / "adapter_config.json").is_file():
@@ -45,7 +48,10 @@ def main(argv: list[str] | None = None) -> None:
     """Make the examples, train on them, write the adapter."""
     options = parse(argv)
     model, tokenizer = load_to_train()
-    groups = make_groups(make_examples(options.examples, options.seed), tokenizer)
+    examples = make_examples(options.examples, options.seed)
+    if options.written:
+        examples += written_examples(options.seed)
+    groups = make_groups(examples, tokenizer)
     settings = replace(
         RECIPES["open-book"].settings, learning_rate=options.learning_rate, seed=options.seed
     )
