@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from conftest import make_tiny
 from tools import train_on
+from tools.written import written_examples
 from utils import finetune
 from utils.finetune import Settings, train
-from utils.pairs import Group, Pair
+from utils.pairs import Group, Pair, make_groups
 
 SETTINGS = Settings(rank=4, alpha=8, learning_rate=1e-2, batch_size=2, epochs=2)
 GROUPS = [Group((Pair(f"Question: {n}\nCard: ", f'{{"answer": "{n * n}"}}'),)) for n in range(4)]
@@ -73,19 +74,38 @@ def test_the_command_trains_on_fresh_examples(first: Path, tmp_path: Path, capsy
     assert told[0].startswith("step 1 of 1, loss ") and told[-1] == f"The adapter lies in {out}."
 
 
-def test_the_mean_of_before_and_after(first: Path, tmp_path: Path) -> None:
+def test_the_weighted_mean_of_before_and_after(first: Path, tmp_path: Path) -> None:
     shown = f"--examples 8 --seed 5 --start {first} --out".split()
     train_on.main([*shown, str(tmp_path / "after")])
-    train_on.main([*shown, str(tmp_path / "mean"), "--average"])
+    train_on.main([*shown, str(tmp_path / "mean"), "--average", "0.25"])
     before, after, mean = (weights(f) for f in (first, tmp_path / "after", tmp_path / "mean"))
     for key, weight in mean.items():
-        wanted = (before[key].float() + after[key].float()) / 2
-        assert weight.dtype == torch.float16 and torch.equal(weight, wanted.half())
+        wanted = 0.75 * before[key].float() + 0.25 * after[key].float()
+        assert weight.dtype == torch.float16
+        torch.testing.assert_close(weight, wanted.half(), rtol=1e-3, atol=1e-6)
+        assert not torch.equal(weight, before[key]) or torch.equal(before[key], after[key])
+
+
+def test_the_written_documents_are_asked_about_where_wanted(
+    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(train_on, "train", lambda m, t, groups, *_, **__: asked.append(groups))
+    for more in ([], ["--written"]):
+        shown = f"--examples 8 --seed 5 --start {first} --out {tmp_path}".split()
+        train_on.main([*shown, *more])
+    made, both = asked
+    written = make_groups(written_examples(5), make_tiny()[1])
+    assert both == made + written
 
 
 @pytest.mark.parametrize(
     ("more", "told"),
-    [("--start nowhere", "nowhere holds no adapter; name"), ("--examples 0", "must be 1 or more")],
+    [
+        ("--start nowhere", "nowhere holds no adapter; name"),
+        ("--examples 0", "must be 1 or more"),
+        ("--average 0", "must be above 0 and at most 1"),
+    ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(more: str, told: str, capsys) -> None:
     with pytest.raises(SystemExit):

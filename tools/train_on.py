@@ -1,11 +1,11 @@
 """Train the shipped open-book adapter on with a fresh set: how it came to be (docs/log.md).
 
-    python tools/train_on.py --examples 10000 --seed 107 --average --out results/trained-on
+    python tools/train_on.py --examples 10000 --seed 107 --average 0.5 --out results/trained-on
 
 With --written the documents of data/reader_train are asked about too, each question once. With
---average the weights are the mean of those before and after (Wortsman et al. 2022, "Model
-soups", arXiv:2203.05482). Afterwards ask the dev questions with it, and only then take it over
-into data/adapters.
+--average SHARE the weights are a mean of those before and after, the latter counting SHARE
+(Wortsman et al. 2022, "Model soups", arXiv:2203.05482). Afterwards ask the dev questions with it,
+and only then take it over into data/adapters.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,12 +36,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--start", type=Path, default=SHIPPED / "open-book")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the new adapter")
     parser.add_argument("--written", action="store_true", help="the hand-written ones as well")
-    parser.add_argument("--average", action="store_true", help="the mean of before and after")
+    parser.add_argument("--average", type=float, default=1.0, help="share of the new weights")
     options = parser.parse_args(argv)
     if not (options.start / "adapter_config.json").is_file():
         parser.error(f"{options.start} holds no adapter; name the folder of one with --start")
     if options.examples < 1:
         parser.error("--examples must be 1 or more")
+    if not 0 < options.average <= 1:
+        parser.error("--average must be above 0 and at most 1")
     return options
 
 
@@ -56,17 +59,18 @@ def main(argv: list[str] | None = None) -> None:
         RECIPES["open-book"].settings, learning_rate=options.learning_rate, seed=options.seed
     )
     train(model, tokenizer, groups, settings, options.out, tell, start=options.start)
-    if options.average:
-        average(options.start, options.out)
+    if options.average < 1:
+        average(options.start, options.out, options.average)
     print(f"The adapter lies in {options.out}.")
 
 
-def average(before: Path, after: Path) -> None:
-    """Replace the weights of `after` by the mean of both adapters' (fp16, as they lie there)."""
-    weights = [load_file(folder / "adapter_model.safetensors") for folder in (before, after)]
-    mean = {
-        key: ((w.float() + weights[1][key].float()) / 2).half() for key, w in weights[0].items()
-    }
+def average(before: Path, after: Path, share: float) -> None:
+    """Replace the weights of `after` by `share` of them and the rest of those of `before`.
+
+    They are fp16, as they lie there.
+    """
+    old, new = (load_file(folder / "adapter_model.safetensors") for folder in (before, after))
+    mean = {key: torch.lerp(w.float(), new[key].float(), share).half() for key, w in old.items()}
     save_file(mean, after / "adapter_model.safetensors")
 
 
