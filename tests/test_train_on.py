@@ -74,16 +74,15 @@ def test_the_command_trains_on_fresh_examples(first: Path, tmp_path: Path, capsy
     assert told[0].startswith("step 1 of 1, loss ") and told[-1] == f"The adapter lies in {out}."
 
 
-def test_the_weighted_mean_of_before_and_after(first: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.5, 0.25])
+def test_the_mean_of_before_and_after(share: float, first: Path, tmp_path: Path) -> None:
     shown = f"--examples 8 --seed 5 --start {first} --out".split()
     train_on.main([*shown, str(tmp_path / "after")])
-    train_on.main([*shown, str(tmp_path / "mean"), "--average", "0.25"])
+    train_on.main([*shown, str(tmp_path / "mean"), "--average", str(share)])
     before, after, mean = (weights(f) for f in (first, tmp_path / "after", tmp_path / "mean"))
     for key, weight in mean.items():
-        wanted = 0.75 * before[key].float() + 0.25 * after[key].float()
-        assert weight.dtype == torch.float16
-        torch.testing.assert_close(weight, wanted.half(), rtol=1e-3, atol=1e-6)
-        assert not torch.equal(weight, before[key]) or torch.equal(before[key], after[key])
+        wanted = (before[key].float() * (1 / share - 1) + after[key].float()) / (1 / share)
+        assert weight.dtype == torch.float16 and torch.equal(weight, wanted.half())
 
 
 def test_the_written_documents_are_asked_about_where_wanted(

@@ -15,7 +15,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -70,7 +69,7 @@ def average(before: Path, after: Path, share: float) -> None:
     They are fp16, as they lie there.
     """
     old, new = (load_file(folder / "adapter_model.safetensors") for folder in (before, after))
-    mean = {key: torch.lerp(w.float(), new[key].float(), share).half() for key, w in old.items()}
+    mean = {k: ((1 - share) * w.float() + share * new[k].float()).half() for k, w in old.items()}
     save_file(mean, after / "adapter_model.safetensors")
 
 

@@ -1,7 +1,7 @@
 """Training examples over the documents of `data/reader_train`, which are written by hand.
 
-The generator's sentences come from templates; these come from eight writers, as documents of
-a knowledge base do. Every question is asked once, among others over the same passages, with the
+The generator's sentences come from templates; these come from sixteen writers, as documents
+of a knowledge base do. Every question is asked once, among others over the same passages, with the
 sister documents beside it that are easily confused with its own.
 """
 
@@ -78,7 +78,7 @@ def _ask(
     for question, here in turns:
         card = Card(
             source=named[question.source].id if here else None,
-            kind=question.kind or "thing",
+            kind=question.kind,
             answer=question.answer if here else None,
         )
         made.append(Example("", question.question, card, passages))
