@@ -21,9 +21,26 @@ CHECK = re.compile(r'^check\("(\d+\.\d+)"\)', re.MULTILINE)
 KINDS = {exercise.id: exercise.kind for lesson in load_all() for exercise in lesson.exercises}
 LONGEST = 25  # lines of a code cell
 SECONDS = 900
+KEEP = """def keep():
+    import sys
+    from pathlib import Path
+
+    sys.path.append({!r})
+    from kept_answers import install
+
+    install(Path({!r}))
+
+keep()
+del keep"""
 
 
-def run(stem: str, folder: str, tmp_path: Path, monkeypatch) -> nbformat.NotebookNode:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what the models answered, so that they are asked the same once."""
+    return tmp_path_factory.mktemp("kept")
+
+
+def run(stem: str, folder: str, tmp_path: Path, kept: Path, monkeypatch) -> nbformat.NotebookNode:
     """A notebook of the course run from its first cell to its last, errors kept as outputs.
 
     It starts with no results: what a lesson trains would lie in a folder of its own, and with
@@ -36,6 +53,7 @@ def run(stem: str, folder: str, tmp_path: Path, monkeypatch) -> nbformat.Noteboo
     for cell in value.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    value.cells.insert(0, nbformat.v4.new_code_cell(KEEP.format(str(ROOT / "tests"), str(kept))))
     client = NotebookClient(
         value,
         timeout=SECONDS,
@@ -71,8 +89,8 @@ def failures(value) -> list[str]:
 @pytest.mark.models
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("stem", STEMS)
-def test_every_solution_is_right(stem: str, tmp_path: Path, monkeypatch) -> None:
-    value = run(stem, "solutions", tmp_path, monkeypatch)
+def test_every_solution_is_right(stem: str, tmp_path: Path, kept: Path, monkeypatch) -> None:
+    value = run(stem, "solutions", tmp_path, kept, monkeypatch)
     assert failures(value) == []
     told = checks(value)
     assert told.keys() == {id for id in KINDS if int(id.split(".")[0]) == int(stem[:2])}
@@ -84,8 +102,10 @@ def test_every_solution_is_right(stem: str, tmp_path: Path, monkeypatch) -> None
 @pytest.mark.models
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("stem", STEMS)
-def test_an_untouched_notebook_runs_to_its_end(stem: str, tmp_path: Path, monkeypatch) -> None:
-    value = run(stem, "notebooks", tmp_path, monkeypatch)
+def test_an_untouched_notebook_runs_to_its_end(
+    stem: str, tmp_path: Path, kept: Path, monkeypatch
+) -> None:
+    value = run(stem, "notebooks", tmp_path, kept, monkeypatch)
     assert failures(value) == []
     for id, text in checks(value).items():
         assert "not attempted" in text.splitlines()[0], (id, text)
