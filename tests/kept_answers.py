@@ -37,7 +37,10 @@ def install(folder: Path) -> None:
 
 
 def key(model, tokenizer, prompts, new: int) -> str:
-    """Changes with the prompts, the tokens allowed, and what the model makes of a fixed text."""
+    """Changes with the prompts, the tokens allowed, and what the model makes of a fixed text.
+
+    A hash of the weights would not tell an adapter in use from one switched off.
+    """
     import torch
 
     with torch.inference_mode():
