@@ -129,7 +129,8 @@ form_facts, form_general = ask(model, facts), ask(model, general)
 #
 # Write `tell_apart(text, gold)`: `"form"` when the text is no valid card, `"right"` when the
 # card's answer is the gold one, else `"fact"`. `parse_card` raises `CardError`; a card's answer
-# may be None. `tell_apart("Paris.", "Paris")` is `"form"`.
+# may be None. `same_answer(answer, gold)` compares as the scorer does. `tell_apart("Paris.",
+# "Paris")` is `"form"`.
 
 
 # %% exercise="3.2"
@@ -231,7 +232,7 @@ if passed("3.3"):
     print("to rule out a true rate of 2 %, ask", least_sample(0.02), "questions")
 
 # %% [markdown]
-# So our 30 questions cannot tell a true rate of zero from a few per cent. They also say nothing
+# So our 30 questions cannot tell a true rate of zero from a small one. They also say nothing
 # about other models, or about facts that resemble each other less.
 #
 # ## Train on the facts themselves
@@ -349,8 +350,9 @@ show("20 passes, general", [a.verdict.right for a in twenty_general])
 # learned as what follows the city, not as something two things share.
 #
 # ## What was forgotten?
-# Two rates hide who changed. The same questions were asked before and after, so you can compare
-# them one by one.
+# Two rates hide who changed. All adapters got the same questions, so you can compare them one by
+# one. Each was trained from the untouched model: "lost" between two of them means that the one
+# knows what the other does not.
 #
 # ### Exercise 3.6
 #
@@ -444,7 +446,7 @@ print(f"You pay at pass 1 and get next to nothing before pass {min(some, default
 # ### Exercise 3.7
 #
 # Judge six sentences by what you measured: `"supported"`, `"contradicted"` or `"not measured"`.
-# They are: `form` (training on the form brings facts that were not in it), `three` (after three
+# They are: `form` (training on the form brings most of these facts), `three` (after three
 # passes most facts come back), `never` (fine-tuning can never add a fact), `reworded` (facts of
 # twenty passes answer to another wording), `reversed` (they answer the other way round), `larger`
 # (a model a hundred times larger needs as many passes).
@@ -478,8 +480,8 @@ progress()
 # %% [markdown]
 # ## Three sentences to remember
 # 1. Training on the form teaches the form: a perfect card can hold an invented fact.
-# 2. "Fine-tuning adds no knowledge" is true at the usual few passes and false as a law: enough
-#    passes memorise facts, in one direction, but what was known before is damaged at the first.
+# 2. "Fine-tuning adds no knowledge" was true here at the usual few passes and is false as a law:
+#    enough passes memorise facts, in one direction, but the first already damages what was known.
 # 3. Zero out of n is an upper bound, not a zero: say n.
 #
 # **An open question.** Would the facts stick with less damage if each were shown in many

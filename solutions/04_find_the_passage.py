@@ -288,8 +288,8 @@ for hit in small.search([question], 3, "lexical")[0]:
     print(f"{hit.score:.2f}  {hit.passage.text}")
 
 # %% [markdown]
-# "Who leads the town?" shares no word with a sentence about a mayor, so every score is zero and
-# the order says nothing.
+# "Who leads the town?" shares no word with a sentence about a mayor but "the", which this search
+# leaves out with other words of its sort. So every score is zero and the order says nothing.
 #
 # ## Two rankings, one list
 # A cosine and a BM25 score cannot be added: they have no common unit. Ranks have. Reciprocal rank
@@ -472,7 +472,7 @@ for name, (n, values) in table.items():
 # the rest of the question is in other words. In short pieces the name may be missing, and meaning
 # wins. The hybrid is best or near the better one in most rows, not in all. What the sample cannot
 # tell: the texts are invented and short, every question holds a name, and so few questions
-# separate only differences of several per cent.
+# separate large differences only.
 
 # %%
 progress()

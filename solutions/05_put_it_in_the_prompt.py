@@ -53,8 +53,8 @@ for r in stored:
 # %% [markdown]
 # These come from a stored run, with 95 % intervals in brackets. An *arm* is one way of answering: a
 # model together with a prompt. *RAG*, retrieval-augmented generation, means: find passages, put
-# them in the prompt, ask. The towns are invented, so nothing else can help. You now measure all six
-# arms yourself, on fewer questions.
+# them in the prompt, ask. The towns are invented, so no model knows them beforehand. You now
+# measure all six arms yourself, on fewer questions.
 
 # %% [markdown]
 # ## The prompt
@@ -105,7 +105,7 @@ for messages in (closed_book("Who is the mayor?"), build("Who is the mayor?", at
     print(len(tokenizer(render(messages, tokenizer))["input_ids"]), "tokens")
 
 # %% [markdown]
-# Reading has a price: every question carries its passages, in tokens and in seconds.
+# Reading has a price: every question carries its passages, in tokens and so in seconds.
 
 # %% [markdown]
 # ## The unchanged model, closed book
@@ -342,9 +342,9 @@ def copies(name, answers):
 copies("form + RAG", form_read)
 
 # %% [markdown]
-# Cards that say null are left out. A wrong answer that stands in a passage is the wrong line, or a
-# line of the wrong passage. One that stands nowhere was not copied as it stands: made up, or copied
-# with a slip. Now see what each adapter was trained on.
+# Cards that say null are left out. A wrong answer that stands in a passage is the wrong line, a
+# line of the wrong passage, or a part of the right line. One that stands nowhere was not copied as
+# it stands: made up, or copied with a slip. Now see what each adapter was trained on.
 
 # %%
 for name in ("form", "open-book"):
@@ -436,13 +436,13 @@ Ask(arms, atlas.questions).show(sample[0].question)
 #
 # Write `with_change(passages, id, old, new)`: a new list in which the text of the passage of that
 # id has `new` wherever `old` stood. Leave the list you are given as it is; `replace(p, text=...)`
-# makes a changed copy of a passage. Raise ValueError when `old` does not stand in that text: a
-# change that silently does nothing is the worst kind.
+# makes a changed copy of a passage. Raise ValueError when `old` does not stand in that text,
+# or no passage has that id: a change that silently does nothing is the worst kind.
 
 
 # %% exercise="5.6"
 def with_change(passages, id, old, new):
-    """The passages with one text changed; ValueError when nothing would change."""
+    """The passages with one text changed; ValueError when there is no `old` to change."""
     ### BEGIN SOLUTION
     if not any(p.id == id and old in p.text for p in passages):
         raise ValueError(f"{old!r} does not stand in the passage {id!r}")

@@ -94,7 +94,7 @@ for name, (valid, right) in needs.items():
 # - `"both"`: a model trained to read, and passages
 #
 # The eight:
-# 1. `prices`: a price list that changes each morning; a large model, any readable answer.
+# 1. `prices`: ten thousand prices that change each morning; a large model, any readable answer.
 # 2. `letters`: ten letters, once, to be made polite by a large model that follows instructions.
 # 3. `manuals`: a small model on a machine without network must cite manuals that change each
 #    month, always as a card; it often copies the neighbouring value. You have solved examples with
@@ -206,7 +206,7 @@ def attack(name, shown):
 
 
 attack("as it was", clean)
-attack("with the order", ordered)
+obeyed = attack("with the order", ordered)
 steered = attack("with the lie", lied)
 print("you guessed for the order:", "nothing yet" if answered("6.3") is None else answered("6.3"))
 for answer in steered[:2]:
@@ -273,17 +273,18 @@ cited = sum(bool(a.verdict.source) for a in steered)
 print(f"{cited} of {len(steered)} steered cards name the page that steered them")
 
 # %% [markdown]
-# The orders are gone, and yet no answer changed, because this reader obeyed none in the first
-# place. A list of phrases stops the sentences it knows. A false fact gives no order at all, and
-# passes. So do not lean on the filter. Decide who may write into the folder; show the source with
-# each answer, so that a person can find the page; and let a card be read, never obeyed: nothing in
-# it may start a payment or a program.
+# The orders are gone, and on our machine that changed no answer, because the reader had obeyed none
+# in the first place. A list of phrases stops the sentences it knows. A false fact gives no order at
+# all, and passes. So do not lean on the filter. Decide who may write into the folder; show the
+# source with each answer, so that a person can find the page; and let a card be read, never obeyed:
+# nothing in it may start a payment or a program.
 #
 # Twenty questions, two sentences, one model: this shows what can happen, not how often it will.
-# How often might it still, where it was never seen? The upper end of the interval says:
+# How often may an order be obeyed, after so few questions? The upper end of the interval says:
 
 # %%
-print(f"0 of {len(towns)} steered leaves room for up to {rate([False] * len(towns)).high:.0%}")
+room = rate(i < len(obeyed) for i in range(len(towns)))
+print(f"{room.k} of {room.n} obeyed the order: the true share may be up to {room.high:.0%}")
 
 # %% [markdown]
 # ## Your own documents
@@ -313,7 +314,8 @@ prompt = render(open_book(MY_QUESTION, [hit.passage for hit in hits]), tokenizer
 print(generate(reader, tokenizer, [prompt], CARD_TOKENS)[0].text)
 
 # %% [markdown]
-# One answer proves nothing. Write twenty questions with their answers and run, in a terminal:
+# One answer proves nothing. Write twenty questions with their answers and run, in a terminal, in
+# the folder of the course:
 #
 #     python -m utils.experiment --passages FOLDER --questions FILE
 #
@@ -331,8 +333,8 @@ print(generate(reader, tokenizer, [prompt], CARD_TOKENS)[0].text)
 # ### Exercise 6.5
 #
 # Write `grounded(answer, source, passages)`: True when the passage named by `source` is among
-# those shown and holds the answer, or when the answer is None. `contains_answer(text, answer)`
-# looks for whole words, and `titled(p)` is the text with its title.
+# those shown and its title or text holds the answer, or when the answer is None.
+# `contains_answer(text, answer)` looks for whole words, and `titled(p)` is the text with its title.
 
 
 # %% exercise="6.5"
@@ -362,8 +364,9 @@ def may_go_out(answer):
 
 
 # %% [markdown]
-# The capstone is about the library, real documents that nobody trained on. Settings are chosen on
-# its dev part: how many passages, one or three?
+# The capstone is about the library, real documents that none of our adapters was trained on; that
+# the untouched model hardly knows them, its row in the first table says. Settings are chosen on the
+# dev part: how many passages, one or three?
 
 # %%
 library = load_dataset("library")
@@ -433,9 +436,9 @@ print("bars:", BARS, "| passages:", best_k)
 # The number of passages is the one with more right answers above, of equals the shorter prompt.
 # Where the two intervals overlap, the sample does not tell them apart.
 #
-# Where do the bars come from? They lie below what the stored run of this reader reached, and above
-# what a program without any model reaches. That program searches, names the first page, and gives
-# the last part of its id as the answer:
+# Where do the bars come from? We set them before your run and after ours, below what this reader
+# reached. For values and for silence they lie above what a program without a language model
+# reaches. That program searches, names the first page, and gives the last part of its id:
 
 # %%
 tops = [row[0].passage.id for row in finder.search([q.question for q in dev], 1)]
@@ -454,8 +457,9 @@ print("the stored run abstained on", stored_silent["k"], "of", stored_silent["n"
 # ### Exercise 6.6
 #
 # Write `assistant(questions)`: for a list of questions in plain text, a list of cards as text, one
-# a question, in order. Use `finder`, `open_book`, `render`, `generate` and `reader` as above. The
-# check asks your assistant the 30 dev questions and takes up to a few minutes.
+# a question, in order. Use `finder`, `best_k`, `open_book`, `render`, `generate`, `tokenizer`,
+# `reader` and `CARD_TOKENS` as above. The check asks your assistant the 30 dev questions and takes
+# up to a few minutes.
 
 
 # %% exercise="6.6"

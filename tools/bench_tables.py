@@ -30,7 +30,7 @@ def training(found: dict) -> str:
     told = (
         f"A step is {part['pairs_a_step']} pairs, {part['tokens_a_step']:,.0f} tokens; with shared "
         f"passages {part['tokens_computed_where_shared']:,.0f} of them are computed. The peak of "
-        f"the matrix product was {peak}.\n"
+        f"the matrix product, in the fast type, was {peak}.\n"
     )
     return grid(head, rows) + "\n" + told
 

@@ -57,8 +57,8 @@ def together(headlines: dict[int, dict]) -> str:
 
 
 def recipe(found: dict[int, dict]) -> str:
-    """The open-book adapter trained from nothing: where and how long, and the rows; of several
-    seeds together."""
+    """The open-book adapter trained from nothing: where and how long, and the rows of each seed;
+    of several the rows together as well."""
     if not found:
         return NONE.format(f"{RECIPE}-seed0")
     lines = [
@@ -66,8 +66,10 @@ def recipe(found: dict[int, dict]) -> str:
         f"{tables.span(one['seconds'][f'training {RECIPE}'])}.\n"
         for one in found.values()
     ]
-    (first, *others) = found.values()
-    return f"{''.join(lines)}\n{together(found) if others else report.markdown(first['rows'])}"
+    tables_of = [f"Seed {n}:\n\n{report.markdown(one['rows'])}" for n, one in found.items()]
+    if len(found) > 1:
+        tables_of.append(f"Together:\n\n{together(found)}")
+    return "\n".join(["".join(lines), *tables_of])
 
 
 def over(rows: Iterable[dict], name: str) -> str:
@@ -83,8 +85,9 @@ def weights(headlines: dict[int, dict]) -> str:
         before, after = found["weights"]["before_rag"], found["weights"]["after_rag"]
         if before:
             said = "the same" if before == after else "DIFFERENT"
-            body.append((seed, f"`{before[:16]}…`", f"`{after[:16]}…`", said))
-    head = ("seed", "before", "after", "")
+            held = found["device"]["dtype"]
+            body.append((seed, held, f"`{before[:16]}…`", f"`{after[:16]}…`", said))
+    head = ("seed", "numbers", "before", "after", "")
     return tables.grid(head, body) if body else NONE.format("headline-seed0")
 
 

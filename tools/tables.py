@@ -33,13 +33,16 @@ COST = {
         "The Python packages: {:.0f} MB with torch's build without CUDA; its default build for "
         "Linux is much larger.",
     ),
-    "models_mb": ("the room of the models", "Both models take {:.0f} MB in the cache folder."),
+    "models_mb": (
+        "the room of the models",
+        "Unpacked and converted, both models take {:.0f} MB in the cache folder.",
+    ),
     "run_seconds": ("the time of `make run`", "`make run` takes {} after the downloads."),
     "quick_seconds": ("the time with `--quick`", "With `--quick` it takes {}."),
     "peak_memory_gib": ("the memory in use", "At most {:.1f} GiB of memory are in use."),
 }
 SEEDS = (0, 1, 2)
-STORED = ("headline", "open-book", "dose")  # results of the experiment, a file a seed
+STORED = ("headline-seed*", "open-book-seed*", "dose-seed*", "unseen-*", "prose-*")
 
 
 class ReadmeError(RuntimeError):
@@ -87,7 +90,7 @@ def over_seeds(headlines: dict[int, dict]) -> str:
         for key, rows in trained_rows(headlines).items()
         if len(rows) == len(headlines)
     ]
-    named = ", ".join(map(str, sorted(headlines)))
+    named = ", ".join(f"{n} ({headlines[n]['device']['dtype']})" for n in sorted(headlines))
     head = ("arm", "data set", "variant", "passes", "n", "valid", "right")
     return f"The trained arms again, as counts with the seeds {named}:\n\n{grid(head, body)}"
 
@@ -119,7 +122,9 @@ def dose(found: dict) -> str:
     for row in found["rows"]:
         cells.setdefault(row["passes"], {})[row["variant"]] = report.percent(row["right"])
     body = [(n, *(cells[n].get(name, "–") for name in DOSE)) for n in sorted(cells)]
-    return f"{measured_on(found)}\n\n{grid(('passes', *DOSE.values()), body)}"
+    asked = " or ".join(map(str, sorted({row["n"] for row in found["rows"]})))
+    told = f"{measured_on(found)} Each cell is of {asked} questions."
+    return f"{told}\n\n{grid(('passes', *DOSE.values()), body)}"
 
 
 def recall(rows: list[dict]) -> str:
@@ -201,7 +206,7 @@ def adapters(folder: Path) -> str:
 def stored(folder: Path) -> str:
     """The stored results of the experiment: when, where and with which seed."""
     body = []
-    for path in sorted(path for name in STORED for path in folder.glob(f"{name}-seed*.json")):
+    for path in sorted(path for name in STORED for path in folder.glob(f"{name}.json")):
         found = load(path)
         facts = (found["created"][:10], found["device"]["processor"], found["seed"])
         body.append((path.name, *facts, len(found["rows"])))
