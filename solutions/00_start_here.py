@@ -44,7 +44,7 @@ from utils.widgets import Predict
 
 # %%
 row = find_rows(reference("headline"), arm="base", dataset="atlas")[0]
-found = f"{row['right']['k']} right answers and {row['valid']['k']} answer cards"
+found = f"right answers: {row['right']['k']}, answer cards: {row['valid']['k']}"
 print(f"{row['n']} questions about a country that does not exist: {found}.")
 
 # %% [markdown]
@@ -148,8 +148,9 @@ check("0.2")
 
 # %% [markdown]
 # The check prints one of four verdicts: not attempted, not right yet, an error in your code, or
-# right. A wrong answer comes back with what you gave, what was expected, and the likely cause. You
-# can check as often as you like; only the best try counts.
+# right. A prediction is noted and counts as right, whatever it says. A wrong answer comes back with
+# what you gave, what was expected, and the likely cause. You can check as often as you like; only
+# the best try counts.
 #
 # If you are stuck, ask for a hint. Each call shows the next one, from a question to nearly the
 # code. After a try or a hint, `solution("0.2")` shows one way to do it. Hints and solutions cost no

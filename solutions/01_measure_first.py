@@ -4,7 +4,7 @@
 # **Lesson 1 of 6.** You build the ruler that all later lessons use: is the answer in the right
 # form, is it right, and how sure are you?
 #
-# **Measured answer.** The untouched model writes no answer card and knows no invented fact; a
+# **Measured answer.** The untouched model writes no answer card and cannot know an invented fact; a
 # prompt full of examples brings part of the form, at a price in tokens. The first cell after the
 # imports prints the figures of the stored run.
 #
@@ -365,8 +365,8 @@ print(render(few_shot_used(general[0].question, examples[:1]), tokenizer))
 # %% [markdown]
 # ### Exercise 1.6
 #
-# Predict: with all examples in the prompt, what share of the answers will be valid cards, from 0 to
-# 1?
+# Predict: with all examples in the prompt, what share of the answers to the general questions will
+# be valid cards, from 0 to 1?
 
 # %% exercise="1.6"
 my_valid = ...
@@ -406,8 +406,9 @@ print(f"cards compared: {len(cards)}, not agreed: {len(apart)}", *apart, sep="\n
 
 # %% [markdown]
 # ## The bill
-# The examples are read again for every single question. That costs prompt tokens, and with them
-# time and, where a model is rented, money.
+# The examples are read again for every single question. That costs prompt tokens and, where a model
+# is rented, money. Time goes into the prompt and into the answer, and a card is a short answer:
+# look at both columns of tokens.
 #
 # The next cell makes a row for each of the four measurements. `describe` only labels a row: an
 # *arm* is who was asked and how, a *task* is the data set. `summarise` does the counting.
@@ -444,10 +445,10 @@ for valid, name in ((False, "no valid card"), (True, "a valid card")):
     print(f"few-shot misses, {name}: {len(kind)}, with the expected words: {len(rulers(kind))}")
 
 # %% [markdown]
-# So a prompt about the form can cost right answers, in two ways. A broken card counts as wrong even
-# where the expected words stand in it; the first line of misses says how many those are. And a
-# whole card can hold another answer than the sentence did. That is no fault of the ruler: the
-# second line says how often it is one.
+# So a prompt about the form can cost right answers. A broken card counts as wrong even where the
+# expected words stand in it: the first line of misses says how many those are. The other misses are
+# whole cards with another answer. Did the ruler overlook the right one there? The second line says
+# how often.
 #
 # **Three sentences to remember**
 #

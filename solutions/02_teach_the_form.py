@@ -254,8 +254,8 @@ check("2.4")
 
 # %% [markdown]
 # This is the monitor of the training. Its first line is the untouched model. While the training
-# cell runs, the monitor takes the loss of each step and asks the same question again every fifth
-# of the way.
+# cell runs, the monitor takes the loss of each step and asks the same question again a few times
+# on the way.
 
 # %%
 monitor = TrainingMonitor([general[0].question], tokenizer, PROSE_TOKENS)

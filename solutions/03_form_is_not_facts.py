@@ -261,9 +261,9 @@ check("3.4")
 # %% [markdown]
 # The next cells train three passes, the number that TRL, the training library, takes where nobody
 # names one. Like the adapter of twenty passes further down, this one starts from the untouched
-# model, not from the form adapter. It takes about as long as the training in lesson 2. Every fifth
-# of the way the monitor adds two answers, about a city and about France. You may stop it or leave
-# it out; the course's own adapter then takes its place.
+# model, not from the form adapter. It takes somewhat longer than the training in lesson 2. Now and
+# then the monitor adds two answers, about a city and about France. You may stop it or leave it out;
+# the course's own adapter then takes its place.
 
 # %%
 watched = [taught[0].question, "What is the capital of France?"]
@@ -347,7 +347,8 @@ show("20 passes, general", [a.verdict.right for a in twenty_general])
 
 # %% [markdown]
 # Read the last two lines with care, and look at what came where a city was wanted. The number was
-# learned as what follows the city, not as something two things share.
+# learned as what follows the city, not as something two things share. How much of that is the mere
+# habit of giving numbers, which the training brought as well, this set cannot tell.
 #
 # ## What was forgotten?
 # Two rates hide who changed. All adapters got the same questions, so you can compare them one by
@@ -425,16 +426,18 @@ guess.beside(min(half, default=0))
 
 # %%
 def stored(passes, variant):
-    """The share of right answers in the stored run."""
-    return find_rows(dose, passes=passes, variant=variant)[0]["right"]["rate"]
+    """The right answers in the stored run: k, n, rate and interval."""
+    return find_rows(dose, passes=passes, variant=variant)[0]["right"]
 
 
 started = find_rows(reference("headline"), arm="form", dataset="form")[0]["right"]
-print(f"general knowledge: form adapter {percent(started)}, then 1 pass {stored(1, 'general'):.0%}")
+for name, right in (("form adapter", started), ("1 pass of facts", stored(1, "general"))):
+    print(f"general knowledge, {name}: {percent(right)}, n = {right['n']}")
 doses = [row["passes"] for row in find_rows(dose, variant="plain")]
-print("facts right:", ", ".join(f"pass {p}: {stored(p, 'plain'):.0%}" for p in doses if p))
-some = [p for p in doses if stored(p, "plain") > 0.1]
-print(f"You pay at pass 1 and get next to nothing before pass {min(some, default='(none)')}.")
+for p in doses[1:]:
+    print(f"facts right at pass {p}: {percent(stored(p, 'plain'))}, n = {stored(p, 'plain')['n']}")
+first = next((p for p in doses if stored(p, "plain")["rate"] > 0.1), "(none)")
+print(f"You pay at pass 1, and the first pass measured with one in ten right is {first}.")
 
 # %% [markdown]
 # So the damage comes first and the facts come last. Whoever stops half-way has paid and has

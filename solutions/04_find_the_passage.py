@@ -363,8 +363,9 @@ compare("cities, reworded", retriever, cities.ask("reworded"))
 compare("towns, whole passages", Retriever(atlas.passages, embedder), atlas.ask("plain"))
 
 # %% [markdown]
-# Look at the reworded cities. Fusion lies between its two parts there: the ranking that knows is
-# outvoted by the one that does not. Fusion is an insurance, not a gain in every case.
+# Look at the reworded cities. Fusion lies between its two parts there: a passage that both rankings
+# like a little can overtake the one that words alone put first. Fusion is an insurance, not a gain
+# in every case.
 #
 # ## Cut, and keep the title
 # Real documents are long, so they are cut into pieces. A piece that reads "Its mayor is Hana."
@@ -469,10 +470,10 @@ for name, (n, values) in table.items():
 
 # %% [markdown]
 # Read it by rows. While the question holds the name and a passage is whole, words win, even where
-# the rest of the question is in other words. In short pieces the name may be missing, and meaning
-# wins. The hybrid is best or near the better one in most rows, not in all. What the sample cannot
-# tell: the texts are invented and short, every question holds a name, and so few questions
-# separate large differences only.
+# the rest of the question is in other words. In pieces of a sentence or two meaning wins, with the
+# title and without. The hybrid is best or near the better one in most rows, not in all. What the
+# sample cannot tell: the texts are invented and short, every question holds a name, and so few
+# questions separate large differences only.
 
 # %%
 progress()

@@ -178,7 +178,7 @@ print("weights unchanged:", weights_hash(base) == before)
 # ## Whose fault is a miss?
 # - **form**: a card was begun and is broken
 # - **retrieval**: the right passage was not among those shown
-# - **abstained**: it was shown, and the model said null: it cannot tell
+# - **abstained**: it was shown, and the model said that it cannot tell, by null or in prose
 # - **reading**: it was shown, and something else was answered
 #
 # The order matters: what cannot be parsed comes first, and a reader is not blamed for a passage it
@@ -336,7 +336,8 @@ def copies(name, answers):
     wrong = [a for a in answers if a.verdict.card and not a.verdict.right]
     cards = [a for a in wrong if not a.verdict.abstained]
     n = sum(stands(a.verdict.card.answer, a.passages) for a in cards)
-    print(f"{name}: {n} of {len(cards)} wrong cards hold an answer that stands in a passage")
+    said = f"{n} of {len(cards)} wrong cards hold an answer that stands in a passage"
+    print(f"{name}: {said if cards else 'no wrong card holds an answer'}")
 
 
 copies("form + RAG", form_read)
@@ -521,7 +522,8 @@ columns = ("arm", "n", "valid", "right", "source", "tokens in", "s/answer", "mis
 Markdown(markdown(rows, columns))
 
 # %% [markdown]
-# Percent, with the 95 % interval in brackets. f/t/r/a counts the misses by fault: form, retrieval
+# Percent, with the 95 % interval in brackets; *source* is the share of cards that name the right
+# passage. f/t/r/a counts the misses by fault: form, retrieval
 # (its t), reading, abstained. Closed book nothing is shown, so a miss that is not of form counts as
 # retrieval. The stored run, with more questions, should be near; an adapter of your own adds the
 # luck of its training:

@@ -211,7 +211,7 @@ def test_the_dose_picture(tmp_path: Path, readable) -> None:
     check_files(tmp_path, "dose", text)
     drawn = words_in(tmp_path / "dose.svg")
     title = "When are facts memorised, and what does it cost?"
-    for wanted in ("passes over the 100 facts (epochs)", "right answers (%)", title):
+    for wanted in ("passes over the 100 facts (epochs)", "right answers (% of n = 100)", title):
         assert wanted in drawn
     assert {"as trained", "reworded", "reversed", "general knowledge"} <= set(drawn)
     lines = text.splitlines()

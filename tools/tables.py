@@ -122,8 +122,7 @@ def dose(found: dict) -> str:
     for row in found["rows"]:
         cells.setdefault(row["passes"], {})[row["variant"]] = report.percent(row["right"])
     body = [(n, *(cells[n].get(name, "–") for name in DOSE)) for n in sorted(cells)]
-    asked = " or ".join(map(str, sorted({row["n"] for row in found["rows"]})))
-    told = f"{measured_on(found)} Each cell is of {asked} questions."
+    told = f"{measured_on(found)} Each cell is of {report.asked(found['rows'])} questions."
     return f"{told}\n\n{grid(('passes', *DOSE.values()), body)}"
 
 

@@ -57,7 +57,7 @@ Look = Callable[[int, PeftModel], None]
 
 
 class _Watch(TrainerCallback):
-    """Tells `tick` each step's loss, `sample` every fifth of the way, `at_pass` each pass."""
+    """Tells `tick` each step's loss, `sample` a few times on the way, `at_pass` each pass."""
 
     def __init__(self, tick, sample, at_pass):
         self.tick, self.sample, self.at_pass = tick, sample, at_pass
@@ -92,8 +92,8 @@ def train(
 
     With `start`, the folder of an adapter, that one is trained on, whatever rank is set.
 
-    `tick` hears of every step; `sample(step, model)` is called every fifth of the way, to look
-    at an answer, and `at_pass(passes, model)` after each pass.
+    `tick` hears of every step; `sample(step, model)` is called every fifth of the way but
+    not before ten steps, to look at an answer, and `at_pass(passes, model)` after each pass.
     The model's own weights stay frozen. Interrupted, it goes on from the last whole
     checkpoint when called again with the same groups and settings; with others it starts anew.
     Raises ValueError for no pairs.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.measure import rate
+from utils.report import asked
 
 FORM, FACTS, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # blue, vermilion, ...
 RETRIEVERS = (("dense", FORM, ""), ("lexical", FACTS, "//"), ("hybrid", GREEN, ".."))
@@ -64,7 +65,7 @@ def dose_picture(rows: Sequence[dict], folder: Path, name: str = "dose") -> str:
         axes,
         "When are facts memorised, and what does it cost?",
         "passes over the 100 facts (epochs)",
-        "right answers (%)",
+        f"right answers (% of n = {asked(rows)})",
         14,
     )
     axes.set_ylim(-3, 103)

@@ -41,6 +41,11 @@ def percent(rate: dict | None) -> str:
     return f"{100 * rate['rate']:.0f} % ({100 * rate['low']:.0f}–{100 * rate['high']:.0f})"
 
 
+def asked(rows: Sequence[dict]) -> str:
+    """How many questions the rates of the rows are of: "100", or "42 or 100"."""
+    return " or ".join(map(str, sorted({row["right"]["n"] for row in rows})))
+
+
 def cells(row: dict) -> list[str]:
     """A row of the table as strings, in the order of COLUMNS."""
     missed = "/".join(str(n) for n in row["misses"].values())

@@ -14,7 +14,7 @@ from utils.data import Question
 from utils.plots import CURVES
 from utils.prompts import titled
 from utils.reference import reference
-from utils.report import percent
+from utils.report import asked, percent
 from utils.retrieve import METHODS, Hit
 from utils.widget_ask import Ask, four_arms
 from utils.widget_html import Table, badge, bar, brief
@@ -135,7 +135,10 @@ class DoseSlider(Panel):
 
     def tables(self) -> list[Table]:
         """All doses, a line each."""
-        title = "Right answers by passes over the facts: percent, with the 95 % interval"
+        title = (
+            "Right answers by passes over the facts: percent, with the 95 % interval, "
+            f"n = {asked(self.rows)}"
+        )
         rows = [
             (str(passes), *(_percents(self._of(passes, v)) for v in KINDS)) for passes in self.doses
         ]
