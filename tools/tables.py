@@ -42,6 +42,7 @@ COST = {
     "peak_memory_gib": ("the memory in use", "At most {:.1f} GiB of memory are in use."),
 }
 SEEDS = (0, 1, 2)
+# the results of the experiment among the stored files, as patterns of their names
 STORED = ("headline-seed*", "open-book-seed*", "dose-seed*", "unseen-*", "prose-*")
 
 

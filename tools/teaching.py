@@ -145,7 +145,7 @@ def minutes_table(found: list[Facts]) -> str:
     )
     head = ("lesson", "study, minutes", "exercises", "minutes of these", "points", "computing")
     machines = sorted({machine for machine, _ in ran})
-    told = f"\nComputing: one run of all cells, on {' and '.join(machines)}.\n" if ran else ""
+    told = f"\nComputing: one run of all cells on {' and '.join(machines)}.\n" if ran else ""
     return grid(head, body) + told
 
 

@@ -92,8 +92,9 @@ def train(
 
     With `start`, the folder of an adapter, that one is trained on, whatever rank is set.
 
-    `tick` hears of every step; `sample(step, model)` is called every fifth of the way but
-    not before ten steps, to look at an answer, and `at_pass(passes, model)` after each pass.
+    `tick` hears of every step; `sample(step, model)` is called every fifth of the way, or
+    every ten steps where that is more, to look at an answer, and `at_pass(passes, model)` after
+    each pass.
     The model's own weights stay frozen. Interrupted, it goes on from the last whole
     checkpoint when called again with the same groups and settings; with others it starts anew.
     Raises ValueError for no pairs.
